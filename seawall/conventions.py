@@ -1,0 +1,66 @@
+"""Every metric, label, group, uid, port and URL name that more than one room uses."""
+
+import hashlib
+from typing import Final
+from urllib.parse import quote
+
+# Ports on loopback, unless a flag says otherwise.
+PROMETHEUS_PORT: Final = 9090
+ALERTMANAGER_PORT: Final = 9093
+METRICS_PORT: Final = 9464
+EXPORTER_PORT: Final = 9879
+PORTAL_PORT: Final = 8800
+GRAFANA_PORT: Final = 3000
+
+# Paths of the portal; the generator writes links to them, the portal serves them.
+RUNBOOKS_PATH: Final = "/runbooks"
+SERVICES_PATH: Final = "/services"
+INBOX_PATH: Final = "/alerts"
+WEBHOOK_PATH: Final = "/api/v1/alertmanager"
+
+# The stack itself, as a pseudo-service: the owner of the Watchdog and of the exporter's own alerts.
+STACK_SERVICE: Final = "seawall"
+EXPORTER_JOB: Final = "seawall-exporter"
+PORTAL_RECEIVER: Final = "seawall-portal"
+WATCHDOG: Final = "Watchdog"
+
+# Labels that every alert carries, and the annotations.
+ALERT_LABELS: Final = ("service", "team", "tier", "severity", "class", "kind")
+ALERT_ANNOTATIONS: Final = ("summary", "description", "runbook_url", "dashboard_url", "query", "likely_cause")
+INHIBITS_LABEL: Final = "inhibits"
+
+# Folders of the rendered output, relative to its root.
+RULES_DIR: Final = "prometheus/rules"
+TESTS_DIR: Final = "prometheus/tests"
+TARGETS_DIR: Final = "prometheus/targets"
+PROMETHEUS_CONFIG: Final = "prometheus/prometheus.yml"
+ALERTMANAGER_CONFIG: Final = "alertmanager/alertmanager.yml"
+DASHBOARDS_DIR: Final = "grafana/dashboards"
+RUNBOOKS_DIR: Final = "runbooks"
+SERVICES_DIR: Final = "services"
+SHARED_RULES: Final = "_shared"
+
+GRAFANA_DATASOURCE_UID: Final = "seawall-prometheus"
+_UID_LIMIT: Final = 40  # Grafana refuses longer ones
+
+
+def dashboard_uid(service: str) -> str:
+    """Return the stable Grafana uid of *service*'s dashboard, at most 40 characters."""
+    uid = f"seawall-{service}"
+    if len(uid) <= _UID_LIMIT:
+        return uid
+    digest = hashlib.sha256(service.encode()).hexdigest()[:8]
+    return f"{uid[: _UID_LIMIT - 9]}-{digest}"
+
+
+def runbook_url(base: str, service: str, alert: str) -> str:
+    """Return where the runbook of *alert* for *service* opens; *base* ends in ``/runbooks`` or the like."""
+    return f"{base.rstrip('/')}/{quote(service)}/{quote(alert)}"
+
+
+def dashboard_url(grafana: str | None, portal: str, service: str, panel: str | None = None) -> str:
+    """Return the dashboard's address: Grafana's where the catalog names one, else the portal's page of *service*."""
+    if grafana:
+        return f"{grafana.rstrip('/')}/d/{dashboard_uid(service)}"
+    anchor = f"#{quote(panel)}" if panel else ""
+    return f"{portal.rstrip('/')}{SERVICES_PATH}/{quote(service)}{anchor}"
