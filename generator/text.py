@@ -1,0 +1,157 @@
+"""Jinja for the four kinds of text that templates write: PromQL, annotations, Markdown and plain strings.
+
+A pack's YAML is parsed first and its strings are compiled as templates afterwards, so what a catalog says can never
+become structure. What a ``{{ … }}`` yields is escaped for where it lands, unless it is ``Raw``: made by Seawall itself.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+import jinja2
+
+from seawall.catalog import Position, SeawallError
+
+
+class TemplateError(SeawallError):
+    """A template cannot be compiled or rendered; says the file, the line and the reason."""
+
+    def __init__(self, position: Position, reason: str) -> None:
+        self.position = position
+        super().__init__(f"{position.file}:{position.line}: {reason}")
+
+
+class Raw(str):
+    """Text that Seawall made for the place where it lands; it is not escaped again."""
+
+    __slots__ = ()
+
+
+def number(value: float) -> str:
+    """Write *value* as a person would: no exponent, no float noise, no trailing zeros."""
+    text = format(Decimal(repr(round(float(value), 12))).normalize(), "f")
+    return text.removesuffix(".0")
+
+
+def promql_string(text: str) -> str:
+    r"""Escape *text* for the inside of a double-quoted PromQL string."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def go_text(text: str) -> str:
+    """Escape *text* so that Prometheus' own templates print it as it is."""
+    return re.sub(r"\{\{|\}\}", lambda found: '{{"' + found[0] + '"}}', text)
+
+
+def markdown_text(text: str) -> str:
+    """Escape *text* so that Markdown shows it as it is: no markup, no HTML, no headings, one paragraph."""
+    escaped = re.sub(r"([\\`*_{}\[\]()<>#+!|~&$-])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped)
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+_ESCAPES: Final[dict[str, Callable[[str], str]]] = {
+    "promql": promql_string,
+    "annotation": go_text,
+    "markdown": markdown_text,
+    "plain": _plain,
+}
+
+
+@cache
+def environment(context: str) -> jinja2.Environment:
+    """Return the environment whose output is escaped for *context*: promql, annotation, markdown or plain."""
+    escape = _ESCAPES[context]
+
+    def finalize(value: Any) -> Any:
+        if isinstance(value, Raw):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return number(value)
+        return escape(str(value))
+
+    env = jinja2.Environment(  # noqa: S701 - nothing here is HTML; finalize escapes for the context
+        undefined=jinja2.StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    env.filters["number"] = lambda value: Raw(number(value))
+    env.filters["percent"] = lambda value: Raw(f"{number(value * 100)} %")
+    env.filters["code"] = lambda value: Raw(_code_span(str(value)))
+    return env
+
+
+def _code_span(text: str) -> str:
+    """Return *text* as Markdown code, whatever backticks it holds."""
+    flat = " ".join(text.split())
+    longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{pad}{flat}{pad}{fence}"
+
+
+def _tight(source: str) -> str:
+    """Let templates write ``metric{ {{ sel }} }``, which Jinja can read, and yield ``metric{job="…"}``."""
+    source = re.sub(r"\{ (?=\{\{)", "{{ '{'|tight }}", source)
+    return re.sub(r"(?<=\}\}) \}", "{{ '}'|tight }}", source)
+
+
+@dataclass(frozen=True)
+class Template:
+    """One compiled string of a pack, with the place where it stands."""
+
+    source: str
+    position: Position
+    context: str
+    _compiled: jinja2.Template | None
+
+    @classmethod
+    def compile(cls, source: str, position: Position, context: str) -> "Template":
+        """Compile *source*; a string without Jinja costs nothing to render."""
+        if "{{" not in source and "{%" not in source:
+            return cls(source, position, context, None)
+        env = environment(context)
+        env.filters["tight"] = Raw
+        try:
+            compiled = env.from_string(_tight(source) if context == "promql" else source)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(_at(position, error.lineno), f"template: {error.message}") from None
+        return cls(source, position, context, compiled)
+
+    def render(self, variables: Mapping[str, Any]) -> str:
+        """Return the text; a name that does not exist is a TemplateError at this template's place."""
+        if self._compiled is None:
+            return self.source
+        try:
+            return self._compiled.render(variables)
+        except jinja2.TemplateError as error:
+            raise TemplateError(self.position, f"template: {error.message}") from None
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise TemplateError(self.position, f"template: {type(error).__name__}: {error}") from None
+
+
+@cache
+def expression(source: str) -> Callable[..., Any]:
+    """Compile a Jinja expression such as ``service.tier == 1``; calling it with variables gives the value."""
+    return environment("plain").compile_expression(source, undefined_to_none=False)
+
+
+def evaluate(source: str, position: Position, variables: Mapping[str, Any]) -> Any:
+    """Return the value of the Jinja expression *source*; errors say *position*."""
+    try:
+        value = expression(source)(**variables)
+        if isinstance(value, jinja2.Undefined):
+            raise TemplateError(position, f"template: {source!r} is not defined")
+        return value
+    except jinja2.TemplateError as error:
+        raise TemplateError(position, f"template: {error.message}") from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise TemplateError(position, f"template: {type(error).__name__}: {error}") from None
+
+
+def _at(position: Position, lineno: int | None) -> Position:
+    return Position(position.file, position.line + max((lineno or 1) - 1, 0), position.column)
