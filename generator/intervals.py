@@ -10,8 +10,10 @@ from seawall.catalog import Hours, Maintenance
 Interval = dict[str, Any]
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SUNDAY: Final = 6
 _DAY_END: Final = 1440
 _MINUTE: Final = timedelta(minutes=1)
+_YEARS: Final = 10
 
 
 def during(hours: Hours, timezone: str) -> list[Interval]:
@@ -30,13 +32,13 @@ def maintenance(windows: Iterable[Maintenance], timezone: str, today: date) -> l
 
     They are written in UTC: an hour that the clocks skip or repeat would be missed or matched twice in local time.
     """
-    intervals = []
+    intervals = list[Interval]()
     for window in windows:
         zone = ZoneInfo(window.timezone or timezone)
         start, end = _instant(window.from_, zone), _instant(window.to, zone)
         # *today* may be a day ahead of the window's own zone.
         if end.date() + timedelta(days=1) >= today:
-            intervals += _dated(_floor(start), _ceil(end))
+            intervals += _dated(*_bounded(_floor(start), _ceil(end), today))
     return intervals
 
 
@@ -67,20 +69,22 @@ def _weekly(by_day: list[list[tuple[int, int]]], timezone: str) -> list[Interval
         if ranges:
             grouped.setdefault(tuple(ranges), []).append(day)
     return [
-        {"weekdays": _spans(days), "times": [_times(*pair) for pair in ranges], "location": timezone}
+        _weekdays(days) | {"times": [_times(*pair) for pair in ranges], "location": timezone}
         for ranges, days in grouped.items()
     ]
 
 
-def _spans(days: list[int]) -> list[str]:
-    """Weekdays as Alertmanager writes them, runs as one: ``monday:friday``; its week begins on Sunday."""
+def _weekdays(days: list[int]) -> Interval:
+    """Days as Alertmanager writes them, runs as one: ``monday:friday``; its week begins on Sunday, so Sunday is alone."""
+    if len(days) == len(_DAYS):
+        return {}
     spans = list[list[int]]()
     for day in days:
-        if spans and spans[-1][-1] == day - 1 and day != 6:
+        if spans and spans[-1][-1] == day - 1 and day != _SUNDAY:
             spans[-1].append(day)
         else:
             spans.append([day])
-    return [_DAYS[span[0]] if len(span) == 1 else f"{_DAYS[span[0]]}:{_DAYS[span[-1]]}" for span in spans]
+    return {"weekdays": [":".join(_DAYS[day] for day in sorted({span[0], span[-1]})) for span in spans]}
 
 
 def _times(start: int, end: int) -> dict[str, str]:
@@ -92,7 +96,14 @@ def _clock(minute: int) -> str:
 
 
 def _instant(moment: datetime, zone: ZoneInfo) -> datetime:
+    moment = moment.replace(year=min(max(moment.year, 2), 9998))  # the first and the last year have no room for zones
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _bounded(start: datetime, end: datetime, today: date) -> tuple[datetime, datetime]:
+    """Cut off years that no longer or not yet matter: a window without end would fill the file."""
+    first = max(start, datetime(max(today.year - 1, 1), 1, 1, tzinfo=UTC))
+    return first, min(end, datetime(min(first.year + _YEARS, 9998), 1, 1, tzinfo=UTC))
 
 
 def _floor(moment: datetime) -> datetime:
