@@ -110,6 +110,11 @@ class Node:
         return isinstance(self._node, yaml.ScalarNode)
 
     @property
+    def is_mapping(self) -> bool:
+        """Whether it has keys."""
+        return isinstance(self._node, yaml.MappingNode)
+
+    @property
     def text(self) -> str:
         """The scalar as it is written."""
         if not isinstance(self._node, yaml.ScalarNode):

@@ -1,0 +1,247 @@
+"""Packs: what Seawall knows about one kind of service, read from the templates of one stem."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from seawall.catalog import Duration, Position
+
+from .dialects import Dialect, load_dialects
+from .sectioned import Section, parse_sections
+from .sources import Node, PackError, Source, Sources
+from .text import Template
+
+COMMON: Final = "_service"
+STACK_KIND: Final = "seawall"
+_ALERT_KEYS: Final = frozenset(
+    "alert when each expr above below unit guards for severity class labels summary description panel proof".split()
+)
+_ALERT_REQUIRED: Final = frozenset("alert expr severity class summary description".split())
+_PANEL_KEYS: Final = frozenset("id when each title description unit kind queries thresholds max".split())
+_PANEL_REQUIRED: Final = frozenset("id title description unit queries".split())
+SEVERITIES: Final = ("page", "ticket")
+CLASSES: Final = ("symptom", "cause")
+
+
+@dataclass(frozen=True)
+class AlertTemplate:
+    """One alert of a pack. *bound* is ``above`` or ``below`` where the catalog can move its *threshold*."""
+
+    name: str
+    position: Position
+    expr: Template
+    severity: Template
+    class_: str
+    summary: Template
+    description: Template
+    panel: str
+    for_: Duration
+    proof: Mapping[str, Any]
+    when: str = ""
+    each: str = ""
+    bound: str = ""
+    threshold: Template | None = None
+    unit: str = ""
+    guards: tuple[Template, ...] = ()
+    labels: tuple[tuple[str, Template], ...] = ()
+
+
+@dataclass(frozen=True)
+class PanelTemplate:
+    """One panel of a pack's dashboard."""
+
+    id: str
+    position: Position
+    row: Template
+    title: Template
+    description: Template
+    unit: str
+    queries: tuple[tuple[Template, Template], ...]
+    thresholds: tuple[Template, ...] = ()
+    kind: str = "timeseries"
+    maximum: float | None = None
+    when: str = ""
+    each: str = ""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The alerts, panels and runbook sections of one kind; *up* is the gauge that says whether a service answers."""
+
+    kind: str
+    title: str
+    source: str
+    up: str
+    alerts: tuple[AlertTemplate, ...]
+    panels: tuple[PanelTemplate, ...]
+    sections: Mapping[str, Section]
+    healthy: Mapping[str, Any]
+
+    @property
+    def alert_names(self) -> list[str]:
+        """The alerts' names, each once, in the order of the pack."""
+        return list(dict.fromkeys(alert.name for alert in self.alerts))
+
+
+@dataclass(frozen=True)
+class Packs:
+    """Every pack and dialect that the templates hold, and the layout that all runbooks share."""
+
+    by_kind: Mapping[str, Pack]
+    dialects: Mapping[tuple[str, str], Dialect]
+    layout: Template
+
+    @cached_property
+    def kinds(self) -> list[str]:
+        """The kinds that a catalog may name."""
+        return sorted(kind for kind in self.by_kind if kind not in (COMMON, STACK_KIND))
+
+    def of(self, kind: str) -> tuple[Pack, ...]:
+        """Return the packs that apply to a service of *kind*: what every kind has, then its own."""
+        return (self.by_kind[kind],) if kind == STACK_KIND else (self.by_kind[COMMON], self.by_kind[kind])
+
+    def alert_names(self, kind: str) -> list[str]:
+        """Return the names of the alerts that a service of *kind* can have."""
+        return [name for pack in self.of(kind) for name in pack.alert_names]
+
+
+def load_packs(templates: Path | None = None) -> Packs:
+    """Return the packs; files below *templates* go before Seawall's own. Raise PackError or TemplateError with the place."""
+    sources = Sources(templates)
+    dialects = load_dialects(sources)
+    packs = {kind: _load(kind, sources) for kind in sources.stems("alerts", ".yaml.j2")}
+    common = packs.get(COMMON)
+    for pack in packs.values():
+        _check_complete(pack, common)
+    layout = sources.read("runbooks/_layout.md.j2")
+    if layout is None:
+        raise PackError(Position("runbooks/_layout.md.j2"), "is missing")
+    return Packs(packs, dialects, Template.compile(layout.text, Position(layout.name), "markdown"))
+
+
+def _load(kind: str, sources: Sources) -> Pack:
+    alerts = _required(sources, f"alerts/{kind}.yaml.j2")
+    panels = _required(sources, f"dashboards/{kind}.yaml.j2")
+    runbook = _required(sources, f"runbooks/{kind}.md.j2")
+    root = Node.parse(alerts).fields(frozenset({"title", "up", "healthy", "alerts"}), frozenset({"title", "alerts"}))
+    return Pack(
+        kind,
+        root["title"].text,
+        alerts.name,
+        root["up"].text if "up" in root else "up",
+        tuple(_alert(node) for node in root["alerts"].list()),
+        tuple(_panels(Node.parse(panels))),
+        parse_sections(runbook),
+        _tree(root["healthy"]) if "healthy" in root else {},
+    )
+
+
+def _required(sources: Sources, path: str) -> Source:
+    source = sources.read(path)
+    if source is None:
+        raise PackError(Position(path), "is missing; a kind needs alerts, a dashboard and runbooks under the same name")
+    return source
+
+
+def _alert(node: Node) -> AlertTemplate:
+    fields = node.fields(_ALERT_KEYS, _ALERT_REQUIRED)
+    name = fields["alert"].text
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name):
+        raise PackError(fields["alert"].position, f"{name!r} is not an alert's name; write CamelCase, such as RedisDown")
+    bound = next((key for key in ("above", "below") if key in fields), "")
+    if bound and "unit" not in fields:
+        raise PackError(node.position, f"alert {name}: a threshold needs its unit; add unit: ratio, seconds, …")
+    if fields["class"].text not in CLASSES:
+        raise PackError(fields["class"].position, f"alert {name}: class is symptom or cause, not {fields['class'].text!r}")
+    return AlertTemplate(
+        name,
+        node.position,
+        expr=_template(fields["expr"], "promql"),
+        severity=_template(fields["severity"], "plain"),
+        class_=fields["class"].text,
+        summary=_template(fields["summary"], "annotation"),
+        description=_template(fields["description"], "annotation"),
+        panel=fields["panel"].text if "panel" in fields else "",
+        for_=_duration(fields["for"]) if "for" in fields else Duration(0),
+        proof=_tree(fields["proof"]) if "proof" in fields else {},
+        when=fields["when"].text if "when" in fields else "",
+        each=fields["each"].text if "each" in fields else "",
+        bound=bound,
+        threshold=_template(fields[bound], "plain") if bound else None,
+        unit=fields["unit"].text if "unit" in fields else "",
+        guards=tuple(_template(guard, "promql") for guard in fields["guards"].list()) if "guards" in fields else (),
+        labels=tuple((key, _template(value, "annotation")) for key, value in fields["labels"].items()) if "labels" in fields else (),
+    )
+
+
+def _panels(root: Node) -> list[PanelTemplate]:
+    rows = root.fields(frozenset({"rows"}), frozenset({"rows"}))["rows"].list()
+    found = []
+    for node in rows:
+        row = node.fields(frozenset({"row", "panels"}), frozenset({"row", "panels"}))
+        found += [_panel(panel, _template(row["row"], "plain")) for panel in row["panels"].list()]
+    return found
+
+
+def _panel(node: Node, row: Template) -> PanelTemplate:
+    fields = node.fields(_PANEL_KEYS, _PANEL_REQUIRED)
+    queries = []
+    for query in fields["queries"].list():
+        parts = query.fields(frozenset({"expr", "legend"}), frozenset({"expr", "legend"}))
+        queries.append((_template(parts["expr"], "promql"), _template(parts["legend"], "plain")))
+    return PanelTemplate(
+        fields["id"].text,
+        node.position,
+        row,
+        title=_template(fields["title"], "plain"),
+        description=_template(fields["description"], "plain"),
+        unit=fields["unit"].text,
+        queries=tuple(queries),
+        thresholds=tuple(_template(each, "plain") for each in fields["thresholds"].list()) if "thresholds" in fields else (),
+        kind=fields["kind"].text if "kind" in fields else "timeseries",
+        maximum=float(fields["max"].text) if "max" in fields else None,
+        when=fields["when"].text if "when" in fields else "",
+        each=fields["each"].text if "each" in fields else "",
+    )
+
+
+def _check_complete(pack: Pack, common: Pack | None) -> None:
+    panels = {panel.id for each in (common, pack) if each for panel in each.panels}
+    for alert in pack.alerts:
+        if alert.panel not in panels:
+            known = ", ".join(sorted(panels))
+            raise PackError(alert.position, f"alert {alert.name}: panel {alert.panel!r} is not in the dashboard; known are {known}")
+        if alert.name not in pack.sections:
+            raise PackError(alert.position, f"alert {alert.name} has no runbook; add '# {alert.name}' to runbooks/{pack.kind}.md.j2")
+        if "fires" not in alert.proof:
+            raise PackError(alert.position, f"alert {alert.name} has no proof; add proof: with an input that fires it")
+    for name, section in pack.sections.items():
+        if name not in pack.alert_names:
+            raise PackError(section.position, f"runbook {name} has no alert of that name in {pack.source}")
+
+
+def _template(node: Node, context: str) -> Template:
+    position = node.position
+    if node.is_block:
+        position = Position(position.file, position.line + 1, position.column)
+    text = " ".join(node.text.split()) if context == "promql" else node.text.rstrip("\n")
+    return Template.compile(text, position, context)
+
+
+def _duration(node: Node) -> Duration:
+    try:
+        return Duration.parse(node.text)
+    except ValueError as error:
+        raise PackError(node.position, str(error)) from None
+
+
+def _tree(node: Node) -> Any:
+    """Return a fixture as nested mappings and lists whose leaves are templates; keys stay text, compiled when used."""
+    if node.is_scalar:
+        return _template(node, "plain")
+    if node.is_mapping:
+        return {key: _tree(value) for key, value in node.items()}
+    return [_tree(entry) for entry in node.list()]
