@@ -75,7 +75,7 @@ def _weekly(by_day: list[list[tuple[int, int]]], timezone: str) -> list[Interval
 
 
 def _weekdays(days: list[int]) -> Interval:
-    """Days as Alertmanager writes them, runs as one: ``monday:friday``; its week begins on Sunday, so Sunday is alone."""
+    """Days as Alertmanager writes them, runs as one: ``monday:friday``; Sunday, where its week begins, is alone."""
     if len(days) == len(_DAYS):
         return {}
     spans = list[list[int]]()

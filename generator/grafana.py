@@ -1,0 +1,130 @@
+"""Panels as a Grafana dashboard: the layout and the five fields of its JSON that Seawall uses."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from seawall import conventions
+from seawall.catalog import Catalog, Service
+
+from .model import Panel
+
+_SCHEMA: Final = 39
+_WIDTH: Final = 24
+_COLUMNS: Final = 2
+_HEIGHT: Final = 8
+_DATASOURCE: Final = {"type": "prometheus", "uid": conventions.GRAFANA_DATASOURCE_UID}
+
+
+def dashboard(catalog: Catalog, service: Service, panels: Sequence[Panel]) -> dict[str, Any]:
+    """Return the dashboard of *service* as Grafana's JSON model."""
+    return {
+        "annotations": {"list": []},
+        "description": _escaped(service.description),
+        "editable": False,
+        "graphTooltip": 1,
+        "id": None,
+        "links": _links(catalog, service),
+        "panels": _laid_out(panels),
+        "refresh": "30s",
+        "schemaVersion": _SCHEMA,
+        "tags": ["seawall", f"kind:{service.kind}", f"team:{service.team}", f"tier:{service.tier}"],
+        "templating": {"list": []},
+        "time": {"from": "now-3h", "to": "now"},
+        "timezone": "browser",
+        "title": f"{service.name} ({service.kind})",
+        "uid": conventions.dashboard_uid(service.name),
+        "version": 1,
+    }
+
+
+def to_json(model: dict[str, Any]) -> bytes:
+    """Return *model* as stable UTF-8 JSON."""
+    return (json.dumps(model, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _laid_out(panels: Sequence[Panel]) -> list[dict[str, Any]]:
+    laid: list[dict[str, Any]] = []
+    y, column, row = 0, 0, ""
+    for panel in panels:
+        if panel.row != row:
+            y += _HEIGHT if column else 0
+            column, row = 0, panel.row
+            laid.append(_row(len(laid) + 1, row, y))
+            y += 1
+        width = _WIDTH // _COLUMNS
+        laid.append(_panel(len(laid) + 1, panel, {"h": _HEIGHT, "w": width, "x": column * width, "y": y}))
+        column = (column + 1) % _COLUMNS
+        y += 0 if column else _HEIGHT
+    return laid
+
+
+def _row(id_: int, title: str, y: int) -> dict[str, Any]:
+    grid = {"h": 1, "w": _WIDTH, "x": 0, "y": y}
+    return {"collapsed": False, "gridPos": grid, "id": id_, "panels": [], "title": title, "type": "row"}
+
+
+def _panel(id_: int, panel: Panel, grid: dict[str, int]) -> dict[str, Any]:
+    return {
+        "datasource": _DATASOURCE,
+        "description": _escaped(panel.description),
+        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
+        "gridPos": grid,
+        "id": id_,
+        "options": _options(panel),
+        "targets": [_target(index, panel) for index in range(len(panel.queries))],
+        "title": _escaped(panel.title),
+        "type": panel.kind,
+    }
+
+
+def _defaults(panel: Panel) -> dict[str, Any]:
+    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
+    steps += [{"color": "red", "value": value} for value in panel.thresholds]
+    defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}, "min": 0}
+    if panel.maximum is not None:
+        defaults["max"] = panel.maximum
+    if panel.kind == "timeseries":
+        style = "line" if panel.thresholds else "off"
+        defaults["custom"] = {"lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "thresholdsStyle": {"mode": style}}
+    return defaults
+
+
+def _options(panel: Panel) -> dict[str, Any]:
+    if panel.kind != "timeseries":
+        return {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
+    legend = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
+    return {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
+
+
+def _target(index: int, panel: Panel) -> dict[str, Any]:
+    query = panel.queries[index]
+    return {
+        "datasource": _DATASOURCE,
+        "editorMode": "code",
+        "exemplar": "histogram_quantile" in query.expr,
+        "expr": query.expr,
+        "instant": panel.kind != "timeseries",
+        "legendFormat": query.legend,
+        "range": panel.kind == "timeseries",
+        "refId": chr(ord("A") + index),
+    }
+
+
+def _links(catalog: Catalog, service: Service) -> list[dict[str, Any]]:
+    portal = catalog.defaults.portal_url.rstrip("/")
+    targets = [("Portal", f"{portal}{conventions.SERVICES_PATH}/{service.name}")]
+    grafana = catalog.defaults.grafana_url
+    if grafana:
+        targets += [
+            (name, conventions.dashboard_url(grafana, portal, name)) for name in sorted(service.depends_on)
+        ]
+    return [
+        {"title": title, "type": "link", "url": url, "icon": "external link", "targetBlank": True, "tags": []}
+        for title, url in targets
+    ]
+
+
+def _escaped(text: str) -> str:
+    """Keep Grafana from reading variables in free text."""
+    return text.replace("$", "$\u200b").replace("[[", "[\u200b[")

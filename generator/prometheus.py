@@ -1,0 +1,73 @@
+"""Prometheus' own configuration: what to scrape, which rules, whom to tell."""
+
+import json
+from typing import Any
+
+from seawall import conventions
+from seawall.catalog import Catalog, Service
+
+from .addresses import Addresses
+
+
+
+def prometheus_config(catalog: Catalog, addresses: Addresses) -> dict[str, Any]:
+    """Return prometheus.yml as plain data; relative paths are relative to the file's folder."""
+    interval = str(catalog.defaults.scrape_interval)
+    return {
+        "global": {"scrape_interval": interval, "evaluation_interval": "30s", "scrape_timeout": _timeout(catalog)},
+        "rule_files": ["rules/*.yml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [addresses.alertmanager]}]}]},
+        "scrape_configs": [
+            *_own_jobs(addresses),
+            {
+                "job_name": "seawall-services",
+                "honor_labels": False,
+                "file_sd_configs": [{"files": ["targets/*.json"], "refresh_interval": "30s"}],
+            },
+            {
+                "job_name": "seawall-probes",
+                "http_sd_configs": [{"url": f"http://{addresses.exporter}/targets", "refresh_interval": "30s"}],
+            },
+            *(_discovered(service) for _, service in sorted(catalog.services.items()) if isinstance(service.targets, dict)),
+        ],
+    }
+
+
+def targets(service: Service) -> bytes | None:
+    """Return the target file of a service with a list of targets, else None."""
+    if not service.targets or isinstance(service.targets, dict):
+        return None
+    labels = {
+        **service.match,
+        "job": service.name,
+        "__metrics_path__": service.metrics_path,
+        "__scheme__": service.scheme,
+    }
+    groups = [{"targets": list(service.targets), "labels": labels}]
+    return (json.dumps(groups, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _own_jobs(addresses: Addresses) -> list[dict[str, Any]]:
+    own = {
+        "seawall-prometheus": addresses.prometheus,
+        "seawall-alertmanager": addresses.alertmanager,
+        conventions.EXPORTER_JOB: addresses.exporter,
+        "seawall-portal": addresses.portal,
+    }
+    return [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in own.items()]
+
+
+def _discovered(service: Service) -> dict[str, Any]:
+    assert isinstance(service.targets, dict)
+    relabel = [{"target_label": label, "replacement": value} for label, value in sorted(service.match.items())]
+    return {
+        "job_name": service.name,
+        "metrics_path": service.metrics_path,
+        "scheme": service.scheme,
+        **service.targets,
+        **({"relabel_configs": relabel} if relabel else {}),
+    }
+
+
+def _timeout(catalog: Catalog) -> str:
+    return str(min(catalog.defaults.scrape_interval, type(catalog.defaults.scrape_interval)(10)))

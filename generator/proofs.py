@@ -1,0 +1,157 @@
+"""Proofs: the promtool tests that come with every rendered alert, computed from its threshold, ``for`` and labels."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from seawall.catalog import Duration, Position, Service, Slo
+
+from . import fixtures
+from .dialects import Dialect, find_dialect
+from .model import Alert
+from .packs import AlertTemplate, Pack, Packs
+from .text import Template, TemplateError, number
+
+_IDENTITY: Final = ("class", "kind", "service", "severity", "team", "tier")
+_SLOW: Final = "1h"
+
+
+def proof_tests(
+    packs: Packs, pack: Pack, service: Service, template: AlertTemplate, alert: Alert, scope: Mapping[str, Any]
+) -> tuple[dict[str, Any], ...]:
+    """Return the tests of one alert: what fires it, and, where the pack says so, what only nearly does."""
+    tests = []
+    for outcome in ("fires", "quiet"):
+        if outcome not in template.proof:
+            continue
+        try:
+            spec = fixtures.render_tree(template.proof[outcome], scope)
+            seconds = Duration.parse(spec.get("at", "10m")).seconds + alert.for_seconds
+            every = spec.get("every", "")
+            series = _series(packs, pack, service, spec, scope, seconds, every)
+        except ValueError as error:
+            raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
+        tests.append(_test(alert, outcome, series, seconds, every))
+    return tuple(tests)
+
+
+def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the test that nothing at all fires while all is well."""
+    seconds = 1200.0
+    series = _series(packs, packs.of(service.kind)[-1], service, {}, scope, seconds, "")
+    query = f'ALERTS{{service="{service.name}",alertstate="firing",alertname!="Watchdog"}}'
+    return {
+        "name": f"{service.name}: nothing fires while all is well",
+        "interval": f"{fixtures.STEP}s",
+        "input_series": series,
+        "promql_expr_test": [{"expr": query, "eval_time": str(Duration(seconds)), "exp_samples": []}],
+    }
+
+
+def _test(alert: Alert, outcome: str, series: list[dict[str, str]], seconds: float, every: str) -> dict[str, Any]:
+    distinct = {key: value for key, value in alert.labels.items() if key not in _IDENTITY and "{{" not in value}
+    matchers = {"alertname": alert.name, "alertstate": "firing", "service": alert.service, **distinct}
+    inside = ",".join(f'{key}="{value}"' for key, value in matchers.items())
+    labels = {key: alert.labels[key] for key in _IDENTITY}
+    expected = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    test = {
+        "name": f"{alert.service}: {alert.name}{_suffix(distinct)} {'fires' if outcome == 'fires' else 'stays quiet'}",
+        "interval": _interval(every),
+        "input_series": series,
+        "promql_expr_test": [
+            {
+                "expr": f"group by ({', '.join(_IDENTITY)}) (ALERTS{{{inside}}})",
+                "eval_time": str(Duration(seconds)),
+                "exp_samples": [{"labels": f"{{{expected}}}", "value": 1}] if outcome == "fires" else [],
+            }
+        ],
+    }
+    return test | ({"every": every} if every else {})
+
+
+def _suffix(labels: Mapping[str, str]) -> str:
+    return f" ({', '.join(labels.values())})" if labels else ""
+
+
+def _interval(every: str) -> str:
+    return "5m" if every == _SLOW else f"{fixtures.STEP}s"
+
+
+def _series(
+    packs: Packs,
+    pack: Pack,
+    service: Service,
+    spec: Mapping[str, Any],
+    scope: Mapping[str, Any],
+    seconds: float,
+    every: str,
+) -> list[dict[str, str]]:
+    """Return what the service would write: all that is healthy, with what *spec* says laid over it."""
+    healthy = {} if spec.get("alone") else fixtures.render_tree(pack.healthy, scope)
+    dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    inputs = {**healthy.get("input", {}), **spec.get("input", {})}
+    found: dict[str, Any] = {}
+    if dialect is not None:
+        traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
+        found |= fixtures.traffic_series(dialect, _labels(service, dialect, scope), traffic, _bounds(service))
+    for key, value in inputs.items():
+        found[with_matchers(service, _filled(key, scope))] = value
+    step = 10 if every == _SLOW else 1
+    return [
+        {"series": series, "values": fixtures.values(_scaled(value, step), seconds / step)}
+        for series, value in sorted(found.items())
+    ]
+
+
+def _scaled(value: Any, step: int) -> Any:
+    """Stretch minutes for tests whose samples are further apart, so that a rate a minute stays one."""
+    if step == 1:
+        return value
+    phases = value if isinstance(value, list) else [fixtures.shorthand(str(value))]
+    return [
+        {
+            key: number(float(text) * step) if key == "per_minute" else _shrunk(text, step) if key == "for" else text
+            for key, text in phase.items()
+        }
+        for phase in phases
+    ]
+
+
+def _shrunk(text: str, step: int) -> str:
+    return str(Duration(Duration.parse(text).seconds / step))
+
+
+def _filled(key: str, scope: Mapping[str, Any]) -> str:
+    return Template.compile(key, Position("proof"), "plain").render(scope)
+
+
+def with_matchers(service: Service, series: str) -> str:
+    """Return *series* with the job and the catalog's matchers of *service* among its labels, unless it names a job itself."""
+    metric, _, inside = series.partition("{")
+    own = inside.rstrip("}")
+    if re.search(r'(^|,)job="', own):
+        return series
+    labels = [f'job="{service.name}"', *(f'{key}="{value}"' for key, value in sorted(service.match.items()))]
+    return f"{metric}{{{','.join(labels + ([own] if own else []))}}}"
+
+
+def _bounds(service: Service) -> list[float]:
+    return sorted({slo.under.seconds for slo in service.slos.values() if slo.under})
+
+
+def _labels(service: Service, dialect: Dialect, scope: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels that all events of a fixture carry: the service's, and what the SLO at hand filters by."""
+    labels = {"job": service.name, **service.match}
+    item = scope.get("item")
+    facts = getattr(item, "slo", item)
+    slo = service.slos.get(getattr(facts, "key", ""), None)
+    return labels | (_example_of(slo, dialect) if slo else {})
+
+
+def _example_of(slo: Slo, dialect: Dialect) -> dict[str, str]:
+    example = {}
+    if slo.routes and "route" in dialect.labels:
+        example[dialect.labels["route"]] = slo.routes[0].replace("*", "x")
+    if slo.methods and "method" in dialect.labels:
+        example[dialect.labels["method"]] = slo.methods[0]
+    return example

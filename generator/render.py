@@ -1,0 +1,182 @@
+"""Catalog and packs in, artifacts out: the ordered list of everything that is rendered. Pure; no clock, no network."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seawall import conventions
+from seawall.catalog import Catalog, CatalogError, Service
+
+from . import grafana, slo_rules
+from .addresses import Addresses
+from .alerts import render_alerts
+from .model import Alert, Artifact, Panel, ServiceView
+from .packs import STACK_KIND, Packs
+from .panels import render_panels
+from .prometheus import prometheus_config, targets
+from .proofs import healthy_test
+from .routing import alertmanager_config
+from .runbooks import render_runbooks
+from .validation import validate
+from .variables import variables
+from .yaml_out import dump
+
+STACK: Final = Service(name=conventions.STACK_SERVICE, kind=STACK_KIND, team=conventions.STACK_SERVICE, tier=1)
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """One service with everything that its artifacts are made from."""
+
+    service: Service
+    scope: Mapping[str, Any]
+    alerts: list[Alert]
+    panels: list[Panel]
+    own_rules: list[dict[str, Any]]
+
+
+def render(catalog: Catalog, packs: Packs, addresses: Addresses | None = None) -> list[Artifact]:
+    """Return every artifact of *catalog*, sorted by path; raise CatalogError where catalog and packs do not fit."""
+    return sorted(iterate(catalog, packs, addresses), key=lambda artifact: artifact.path)
+
+
+def iterate(
+    catalog: Catalog, packs: Packs, addresses: Addresses | None = None, only: frozenset[str] = frozenset()
+) -> Iterator[Artifact]:
+    """Yield the artifacts service by service, so that ten thousand services need the memory of one; *only* names parts."""
+    where = addresses or Addresses()
+    errors = [problem for problem in validate(catalog, packs) if problem.severity == "error"]
+    if errors:
+        raise CatalogError(errors)
+    wanted = frozenset(PARTS) if not only else only
+    if "rules" in wanted:
+        groups = {"groups": slo_rules.shared_groups(catalog, packs)}
+        yield Artifact(_rules_path(conventions.SHARED_RULES), dump(groups, _header(catalog, "")))
+    if "routes" in wanted:
+        config = alertmanager_config(catalog, portal=where.portal)
+        yield Artifact(conventions.ALERTMANAGER_CONFIG, dump(config, _header(catalog, "")))
+    if "prometheus" in wanted:
+        config = prometheus_config(catalog, where)
+        yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
+    order = _group_order(catalog, packs)
+    for service in (STACK, *(catalog.services[name] for name in sorted(catalog.services))):
+        rendered = _render(catalog, packs, service)
+        for part in PARTS:
+            if part in wanted:
+                yield from PARTS[part](catalog, packs, rendered, order)
+
+
+def view(catalog: Catalog, packs: Packs, service_name: str) -> ServiceView:
+    """Return the panels and alerts of one service as data; the stack itself is the service ``seawall``."""
+    service = STACK if service_name == STACK.name else catalog.services[service_name]
+    rendered = _render(catalog, packs, service)
+    return ServiceView(service_name, tuple(rendered.panels), tuple(rendered.alerts))
+
+
+def _render(catalog: Catalog, packs: Packs, service: Service) -> _Rendered:
+    scope = variables(catalog, packs, service)
+    alerts = render_alerts(catalog, packs, service, scope)
+    panels = render_panels(packs, service, scope)
+    return _Rendered(service, scope, alerts, panels, slo_rules.service_rules(packs, service))
+
+
+def _header(catalog: Catalog, service: str) -> str:
+    about = f", service {service}" if service else ""
+    return f"Made by seawall render from {catalog.source}{about}. Do not edit: change the catalog and render again."
+
+
+def _rules_path(name: str) -> str:
+    return f"{conventions.RULES_DIR}/{name}.yml"
+
+
+def _group_order(catalog: Catalog, packs: Packs) -> list[str]:
+    return [group["name"] for group in slo_rules.shared_groups(catalog, packs)]
+
+
+def _rules(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    name = of.service.name
+    groups = [{"name": f"{name}-slos", "interval": slo_rules.INTERVAL, "rules": of.own_rules}] if of.own_rules else []
+    groups.append({"name": name, "interval": slo_rules.INTERVAL, "rules": [_alert_rule(alert) for alert in of.alerts]})
+    yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, name)))
+
+
+def _alert_rule(alert: Alert) -> dict[str, Any]:
+    rule: dict[str, Any] = {"alert": alert.name, "expr": alert.expr}
+    if alert.for_seconds:
+        rule["for"] = f"{alert.for_seconds:g}s"
+    return {**rule, "labels": alert.labels, "annotations": alert.annotations}
+
+
+def _tests(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    name = of.service.name
+    tests = [healthy_test(packs, of.service, of.scope)]
+    tests += [test for alert in of.alerts for test in alert.tests]
+    seen: set[str] = set()
+    by_pace: dict[str, list[dict[str, Any]]] = {}
+    for test in tests:
+        if test["name"] not in seen:
+            seen.add(test["name"])
+            pace = test.get("every", "")
+            by_pace.setdefault(pace, []).append({key: value for key, value in test.items() if key != "every"})
+    own = [f"{name}-slos"] if of.own_rules else []
+    for pace, group in by_pace.items():
+        content = {
+            "rule_files": [f"../rules/{each}.yml" for each in (conventions.SHARED_RULES, name)],
+            "evaluation_interval": pace or slo_rules.INTERVAL,
+            "group_eval_order": [*own, *order, name],
+            "tests": group,
+        }
+        suffix = f"-{pace}" if pace else ""
+        yield Artifact(f"{conventions.TESTS_DIR}/{name}{suffix}.yml", dump(content, _header(catalog, name)))
+
+
+def _dashboards(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    model = grafana.dashboard(catalog, of.service, of.panels)
+    yield Artifact(f"{conventions.DASHBOARDS_DIR}/{of.service.team}/{model['uid']}.json", grafana.to_json(model))
+
+
+def _runbooks(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    header = f"<!-- {_header(catalog, of.service.name)} -->\n\n"
+    for name, text in render_runbooks(catalog, packs, of.service, of.alerts, of.panels, of.scope).items():
+        yield Artifact(f"{conventions.RUNBOOKS_DIR}/{of.service.name}/{name}.md", (header + text).encode())
+
+
+def _targets(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    content = targets(of.service)
+    if content is not None:
+        yield Artifact(f"{conventions.TARGETS_DIR}/{of.service.name}.json", content)
+
+
+def _service_file(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    service = of.service
+    if service.kind == STACK_KIND:
+        return
+    facts = {
+        "name": service.name,
+        "team": service.team,
+        "tier": service.tier,
+        "latency_thresholds": sorted({slo.under.seconds for slo in service.slos.values() if slo.under}),
+    }
+    content = (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode()
+    yield Artifact(f"{conventions.SERVICES_DIR}/{service.name}.json", content)
+
+
+_Part = Callable[[Catalog, Packs, _Rendered, list[str]], Iterator[Artifact]]
+
+
+def _nothing_per_service(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+    return iter(())
+
+
+# What `render --only` can name, and what each part writes for one service.
+PARTS: Final[dict[str, _Part]] = {
+    "rules": _rules,
+    "tests": _tests,
+    "dashboards": _dashboards,
+    "runbooks": _runbooks,
+    "targets": _targets,
+    "services": _service_file,
+    "prometheus": _nothing_per_service,
+    "routes": _nothing_per_service,
+}

@@ -1,0 +1,64 @@
+"""From a pack's runbook sections to one Markdown file an alert: the shared layout around what the pack says."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seawall.catalog import Catalog, Service
+
+from .model import Alert, Panel
+from .packs import Pack, Packs
+from .text import Raw
+
+
+def render_runbooks(
+    catalog: Catalog,
+    packs: Packs,
+    service: Service,
+    alerts: Sequence[Alert],
+    panels: Sequence[Panel],
+    scope: Mapping[str, Any],
+) -> dict[str, str]:
+    """Return Markdown by alert name: every alert that *service* can have, also those that are off today."""
+    by_panel = {panel.id: panel for panel in panels}
+    rendered: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        rendered.setdefault(alert.name, []).append(alert)
+    return {
+        name: _render(catalog, packs, pack, service, same, by_panel, scope)
+        for pack in packs.of(service.kind)
+        for name in pack.alert_names
+        if (same := rendered.get(name))
+    }
+
+
+def _render(
+    catalog: Catalog,
+    packs: Packs,
+    pack: Pack,
+    service: Service,
+    same: Sequence[Alert],
+    panels: Mapping[str, Panel],
+    scope: Mapping[str, Any],
+) -> str:
+    first = same[0]
+    local = {**scope, "threshold": first.threshold, "for": first.for_seconds}
+    parts = {
+        heading: Raw(template.render(local)) for heading, template in pack.sections[first.name].parts.items()
+    }
+    team = catalog.teams.get(service.team)
+    return packs.layout.render(
+        {
+            **local,
+            "alert": first,
+            "variants": same,
+            "parts": parts,
+            "panel": panels.get(first.panel),
+            "team": team,
+            "source": pack.source,
+            "own": service.runbook,
+            "prometheus": catalog.defaults.prometheus_url.rstrip("/"),
+            "portal": catalog.defaults.portal_url.rstrip("/"),
+            "dashboard_url": first.annotations["dashboard_url"],
+            "kinds": {name: catalog.services[name].kind for name in scope["dependencies"]},
+        }
+    )

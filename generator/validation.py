@@ -1,0 +1,85 @@
+"""Whether a catalog fits the packs: kinds, dialects, SLIs, alert names and their thresholds."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from seawall.catalog import AlertOverride, Catalog, Problem, SeawallError, Service, Severity
+
+from .dialects import Dialect, find_dialect
+from .packs import AlertTemplate, Pack, Packs
+
+
+def validate(catalog: Catalog, packs: Packs) -> list[Problem]:
+    """Return every problem between *catalog* and *packs*; errors stop a render, warnings do not."""
+    found = [problem for service in catalog.services.values() for problem in _service(catalog, packs, service)]
+    return sorted(found)
+
+
+def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Problem]:
+    place = ("services", service.name)
+    if service.kind not in packs.kinds:
+        hint = _guess(service.kind, packs.kinds)
+        yield _error(catalog, service, (*place, "kind"), f"there is no pack for kind {service.kind!r}; {hint}")
+        return
+    dialect = None
+    try:
+        dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    except SeawallError as error:
+        yield _error(catalog, service, (*place, "dialect"), str(error))
+        return
+    yield from _slos(catalog, service, dialect)
+    for name, override in service.alerts.items():
+        yield from _override(catalog, packs, service, name, override)
+
+
+def _slos(catalog: Catalog, service: Service, dialect: Dialect | None) -> Iterator[Problem]:
+    slis = dialect.slis if dialect else ()
+    for key, slo in service.slos.items():
+        place = ("services", service.name, "slos", key)
+        if not slis:
+            text = f"SLO {key!r}: services of kind {service.kind} have no SLI yet; remove the SLO"
+            yield _error(catalog, service, place, text)
+        elif slo.sli not in slis:
+            given = f"sli {slo.sli!r} is not known for kind {service.kind}"
+            yield _error(catalog, service, place, f"SLO {key!r}: {given}; {_guess(slo.sli, slis)}")
+        elif dialect:
+            yield from _filters(catalog, service, key, dialect)
+
+
+def _filters(catalog: Catalog, service: Service, key: str, dialect: Dialect) -> Iterator[Problem]:
+    slo = service.slos[key]
+    for field, label, given in (("routes", "route", slo.routes), ("methods", "method", slo.methods)):
+        if given and label not in dialect.labels:
+            place = ("services", service.name, "slos", key, field)
+            text = f"SLO {key!r}: dialect {dialect.name} has no label for {field}; remove {field}"
+            yield _error(catalog, service, place, text)
+
+
+def _override(
+    catalog: Catalog, packs: Packs, service: Service, name: str, override: AlertOverride
+) -> Iterator[Problem]:
+    place = ("services", service.name, "alerts", name)
+    names = packs.alert_names(service.kind)
+    if name not in names:
+        text = f"alert {name!r} is not in the packs of kind {service.kind}; {_guess(name, names)}"
+        yield _error(catalog, service, place, text)
+        return
+    bounds = {alert.bound for pack in packs.of(service.kind) for alert in _named(pack, name)}
+    for field in ("above", "below"):
+        if getattr(override, field) is not None and field not in bounds:
+            other = next((bound for bound in sorted(bounds) if bound), "")
+            mend = f"write {other}: instead" if other else "it has no threshold to change; remove it"
+            yield _error(catalog, service, (*place, field), f"alert {name} has no {field!r}; {mend}")
+
+
+def _named(pack: Pack, name: str) -> list[AlertTemplate]:
+    return [alert for alert in pack.alerts if alert.name == name]
+
+
+def _guess(given: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(given, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def _error(catalog: Catalog, service: Service, place: tuple[str, ...], text: str) -> Problem:
+    return Problem(catalog.where(*place), f'service "{service.name}": {text}', Severity.ERROR)

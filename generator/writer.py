@@ -1,0 +1,164 @@
+"""From artifacts to a folder: all or nothing, and only what changed.
+
+The folder holds one link an entry, each through ``.current`` to the set that serves; a new set is built beside it and
+``.current`` is flipped by one rename. The folder itself never changes, so it can be mounted into a container.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seawall.catalog import SeawallError
+
+from .model import Artifact
+
+_CURRENT: Final = ".current"
+_SETS: Final = (".set-a", ".set-b")
+_MARK: Final = ".seawall-output"
+_LOCK: Final = ".lock"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did: the paths that are new, differ, or are gone; all empty where nothing changed."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    total: int = 0
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the folder already held exactly this."""
+        return not (self.added or self.changed or self.removed)
+
+
+def write(
+    artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path], None] | None = None
+) -> Written:
+    """Make *folder* hold exactly *artifacts*; an error leaves what it served before.
+
+    *verify* is called with the new set's path before it serves; what it raises stops the flip. Unchanged files are hard
+    links to the serving ones, so their inode and time stay. Raises SeawallError for a folder that is not Seawall's.
+    """
+    try:
+        _claim(folder)
+        with _locked(folder):
+            return _write(artifacts, folder, verify)
+    except OSError as error:
+        raise SeawallError(f"{folder}: cannot be written: {error.strerror}; what it held still serves") from error
+
+
+def _write(artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path], None] | None) -> Written:
+    serving = _serving(folder)
+    target = folder / next(name for name in _SETS if name != serving)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    try:
+        written = _fill(artifacts, target, folder / serving if serving else None)
+        if not written.is_unchanged:
+            if verify:
+                verify(target)
+            _flip(folder, target)
+    finally:
+        if _serving(folder) != target.name:
+            shutil.rmtree(target, ignore_errors=True)
+    if not written.is_unchanged and serving:
+        shutil.rmtree(folder / serving, ignore_errors=True)
+    return written
+
+
+def current(folder: Path) -> dict[str, bytes]:
+    """Return what *folder* serves, by relative path; empty where nothing was written yet."""
+    serving = _serving(folder)
+    root = folder / serving if serving else None
+    return {path: (root / path).read_bytes() for path in _paths(root)} if root else {}
+
+
+def _fill(artifacts: Iterable[Artifact], target: Path, serving: Path | None) -> Written:
+    before = set(_paths(serving)) if serving else set()
+    added, changed, kept = [], [], set()
+    made: set[Path] = set()
+    total = 0
+    for artifact in artifacts:
+        total += 1
+        path = target / artifact.path
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        old = serving / artifact.path if serving and artifact.path in before else None
+        if old and _same(old, artifact.content):
+            os.link(old, path)
+        else:
+            _put(path, artifact.content)
+            (changed if old else added).append(artifact.path)
+        kept.add(artifact.path)
+    return Written(tuple(added), tuple(changed), tuple(sorted(before - kept)), total)
+
+
+def _same(file: Path, content: bytes) -> bool:
+    return file.stat().st_size == len(content) and file.read_bytes() == content
+
+
+def _put(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+
+
+def _flip(folder: Path, target: Path) -> None:
+    os.sync()  # a power cut after the flip must find whole files
+    _link(folder / _CURRENT, target.name)
+    wanted = {entry.name for entry in target.iterdir()}
+    for name in wanted:
+        _link(folder / name, f"{_CURRENT}/{name}")
+    for entry in folder.iterdir():
+        if entry.is_symlink() and entry.name != _CURRENT and entry.name not in wanted:
+            entry.unlink()
+
+
+def _link(link: Path, to: str) -> None:
+    if link.is_symlink() and os.readlink(link) == to:  # noqa: PTH115 - the text of the link, not its target
+        return
+    temporary = link.with_name(f".new-{link.name.lstrip('.')}")
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    temporary.symlink_to(to)
+    temporary.replace(link)
+
+
+def _serving(folder: Path) -> str:
+    link = folder / _CURRENT
+    return os.readlink(link) if link.is_symlink() else ""  # noqa: PTH115
+
+
+def _paths(root: Path) -> list[str]:
+    return sorted(
+        str((Path(parent) / name).relative_to(root)) for parent, _, names in os.walk(root) for name in names
+    )
+
+
+def _claim(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SeawallError(f"{folder}: is a file; name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / _MARK
+    if mark.exists():
+        return
+    if any(folder.iterdir()):
+        raise SeawallError(f"{folder}: holds files that Seawall did not write; name an empty or a new folder")
+    mark.write_text("Rendered by Seawall; everything here is replaced by the next render.\n")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SeawallError(f"{folder}: another render is writing here; wait for it to end") from None
+        yield
