@@ -1,0 +1,65 @@
+"""How a collector declares what it exposes: the one source of help texts, the reference page and the contract tests."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+from prometheus_client import Metric
+from prometheus_client.samples import Sample
+
+MetricType = Literal["counter", "gauge", "untyped"]
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One metric family, under the *name* that is scraped (a counter's with ``_total``).
+
+    *unit* is a base unit of Prometheus (``seconds``, ``bytes``, ``ratio``, …), or empty for a plain count.
+    """
+
+    name: str
+    type: MetricType
+    unit: str
+    labels: Labels
+    meaning: str
+
+    def value(self, value: float | None) -> Metric:
+        """Return the family with its one sample, which has no labels; None is no sample."""
+        return self.samples({(): value})
+
+    def samples(self, values: Mapping[Labels, float | None]) -> Metric:
+        """Return the family with a sample for each tuple of label values; None is no sample, never zero."""
+        metric = Metric(self.name.removesuffix("_total") if self.type == "counter" else self.name, self.meaning, self.type)
+        metric.samples = [
+            Sample(self.name, dict(zip(self.labels, labels, strict=True)), float(value))
+            for labels, value in values.items()
+            if value is not None
+        ]
+        return metric
+
+
+class DeclaredCollector(Protocol):
+    """A collector of prometheus-client's that says beforehand what it can expose."""
+
+    name: ClassVar[str]
+    metrics: ClassVar[tuple[MetricInfo, ...]]
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the families that can be had now."""
+        ...
+
+
+def counter(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:
+    """Declare a counter."""
+    return MetricInfo(name, "counter", unit, labels, meaning)
+
+
+def gauge(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:
+    """Declare a gauge."""
+    return MetricInfo(name, "gauge", unit, labels, meaning)
+
+
+def untyped(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:
+    """Declare a family that its de-facto exporter leaves untyped."""
+    return MetricInfo(name, "untyped", unit, labels, meaning)
