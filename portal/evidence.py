@@ -1,0 +1,195 @@
+"""Live evidence: queries drawn from Prometheus, each on its own, so that a missing answer spoils no page."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from seawall.generator.model import Alert, Panel, Query
+
+from .charts import COLOURS, Chart, Line, line_chart, text_sparkline
+from .prometheus import Labels, Prometheus, PrometheusError, Series
+from .units import format_value
+
+RANGES: Final = {"1h": 3600.0, "3h": 10800.0, "6h": 21600.0, "24h": 86400.0}
+DEFAULT_RANGE: Final = "3h"
+_POINTS: Final = 160  # across a chart
+_LINES: Final = 12  # a chart with more cannot be read
+_HIDDEN_LABELS: Final = ("__name__", "job")
+_LEGEND: Final = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The stretch of time that a page looks at; times are seconds since the epoch, lengths seconds."""
+
+    name: str
+    start: float
+    end: float
+    scrape_interval: float = 15.0
+
+    @classmethod
+    def until(cls, end: float, name: str, scrape_interval: float) -> "Window":
+        """Return the window of length *name* that ends at *end*; an unknown name is the default's."""
+        known = name if name in RANGES else DEFAULT_RANGE
+        return cls(known, end - RANGES[known], end, scrape_interval)
+
+    @property
+    def step(self) -> float:
+        """The distance between two points: never finer than the scrapes."""
+        return float(max(self.scrape_interval, round((self.end - self.start) / _POINTS)))
+
+    @property
+    def rate_interval(self) -> float:
+        """What ``$__rate_interval`` stands for: four scrapes, or a step and a scrape where that is more."""
+        return max(4 * self.scrape_interval, self.step + self.scrape_interval)
+
+
+@dataclass(frozen=True)
+class LegendItem:
+    """A line's colour class, its name, and its latest value with the unit."""
+
+    colour: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart for a page; *missing* says why there is none, *spark* is the chart for terminals."""
+
+    id: str
+    title: str
+    description: str = ""
+    exprs: tuple[str, ...] = ()
+    svg: str = ""
+    spark: str = ""
+    legend: tuple[LegendItem, ...] = ()
+    threshold: str = ""
+    hidden: int = 0
+    missing: str = ""
+    row: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class AlertState:
+    """An instance of an alert that Prometheus holds active; *since* is when its condition became true."""
+
+    name: str
+    service: str
+    state: str
+    severity: str
+    labels: Labels
+    since: float | None
+
+
+async def panel_figure(prometheus: Prometheus, panel: Panel, window: Window) -> Figure:
+    """Draw *panel* over *window*."""
+    base = Figure(panel.id, panel.title, panel.description, tuple(query.expr for query in panel.queries), row=panel.row)
+    return await _draw(prometheus, base, panel.queries, panel.unit, panel.thresholds, panel.maximum, window)
+
+
+async def alert_figure(prometheus: Prometheus, alert: Alert, window: Window, number: int = 0) -> Figure:
+    """Draw the query of *alert* against its threshold over *window*."""
+    thresholds = () if alert.threshold is None else (alert.threshold,)
+    base = Figure(f"evidence-{number}", alert.summary or alert.name, exprs=(alert.query,))
+    return await _draw(prometheus, base, (Query(alert.query, ""),), alert.unit or "short", thresholds, None, window)
+
+
+async def query_figure(prometheus: Prometheus, expr: str, window: Window, number: int) -> Figure:
+    """Draw *expr*, a query of a runbook's text, over *window*."""
+    base = Figure(f"query-{number}", "", exprs=(expr,))
+    return await _draw(prometheus, base, (Query(expr, ""),), "short", (), None, window)
+
+
+async def alert_states(prometheus: Prometheus, at: float, service: str = "") -> list[AlertState]:
+    """Return what is pending or firing at *at*, of *service* or of all; raise PrometheusError."""
+    only = f"{{service={json.dumps(service)}}}" if service else ""
+    active, since = await asyncio.gather(
+        prometheus.instant(f"ALERTS{only}", at), prometheus.instant(f"ALERTS_FOR_STATE{only}", at)
+    )
+    starts = {_identity(sample.labels): sample.value for sample in since}
+    return [_state(sample.labels, starts.get(_identity(sample.labels))) for sample in active]
+
+
+def fill(expr: str, window: Window) -> str:
+    """Return *expr* with Grafana's interval variables replaced by durations that suit *window*."""
+    values = {"__rate_interval": window.rate_interval, "__interval": window.step, "__range": window.end - window.start}
+    for name, seconds in values.items():
+        expr = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", f"{round(seconds)}s", expr)
+    return expr
+
+
+def legend(pattern: str, labels: Labels, shared: Iterable[str] = ()) -> str:
+    """Return a series' name: Grafana's *pattern* filled in, else the labels that tell it from its siblings."""
+    if pattern and pattern != "__auto":
+        return _LEGEND.sub(lambda found: labels.get(found[1], ""), pattern).strip()
+    skipped = {*_HIDDEN_LABELS, *shared}
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name not in skipped)
+
+
+async def _draw(
+    prometheus: Prometheus,
+    figure: Figure,
+    queries: Sequence[Query],
+    unit: str,
+    thresholds: tuple[float, ...],
+    maximum: float | None,
+    window: Window,
+) -> Figure:
+    asked = (prometheus.range(fill(query.expr, window), window.start, window.end, window.step) for query in queries)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    lines, problem = list[Line](), ""
+    for query, answer in zip(queries, answers, strict=True):
+        if isinstance(answer, PrometheusError):
+            problem = str(answer)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            lines += _lines(query, answer)
+    if not lines:
+        return replace(figure, missing=problem or "no data in this time range")
+    chart = Chart(figure.title, tuple(lines[:_LINES]), window.start, window.end, window.step, unit, thresholds, maximum)
+    return replace(
+        figure,
+        svg=line_chart(chart),
+        spark=text_sparkline(chart.lines[0].points),
+        legend=_legend_items(chart),
+        threshold=", ".join(format_value(value, unit) for value in thresholds),
+        hidden=len(lines) - len(chart.lines),
+        missing=problem,
+    )
+
+
+def _lines(query: Query, series: Sequence[Series]) -> list[Line]:
+    first = series[0].labels if series else {}
+    shared = [
+        name for name, value in first.items() if len(series) > 1 and all(s.labels.get(name) == value for s in series)
+    ]
+    lines = [Line(legend(query.legend, one.labels, shared), one.points) for one in series]
+    return sorted(lines, key=lambda line: -(line.last or 0.0)) if len(lines) > _LINES else lines
+
+
+def _legend_items(chart: Chart) -> tuple[LegendItem, ...]:
+    return tuple(
+        LegendItem(f"s{index % COLOURS}", line.label, format_value(line.last, chart.unit))
+        for index, line in enumerate(chart.lines)
+    )
+
+
+def _identity(labels: Labels) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in labels.items() if name not in ("__name__", "alertstate"))
+
+
+def _state(labels: Labels, since: float | None) -> AlertState:
+    own = {name: value for name, value in labels.items() if name not in ("__name__", "alertstate")}
+    return AlertState(
+        name=labels.get("alertname", ""),
+        service=labels.get("service", ""),
+        state=labels.get("alertstate", ""),
+        severity=labels.get("severity", ""),
+        labels=own,
+        since=since,
+    )

@@ -1,0 +1,49 @@
+"""Axes: round ticks for values and for times, and the mapping of numbers to pixels."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from .units import utc
+
+_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_TIME_STEPS: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 604800)
+_BINARY_UNITS: Final = ("bytes", "Bps", "binBps")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps *low*..*high* to *first*..*last* linearly; values outside stay outside."""
+
+    low: float
+    high: float
+    first: float
+    last: float
+
+    def __call__(self, value: float) -> float:
+        """Return the pixel of *value*, to a tenth."""
+        return round(self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first), 1)
+
+
+def value_ticks(low: float, high: float, count: int = 4, unit: str = "short") -> list[float]:
+    """Return about *count* round values that enclose *low*..*high*; bytes step in powers of two."""
+    if high <= low:
+        low, high = low - abs(low or 1) / 2, low + abs(low or 1) / 2
+    step = _round_step((high - low) / count, binary=unit in _BINARY_UNITS)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def time_ticks(start: float, end: float, count: int = 6) -> list[tuple[float, str]]:
+    """Return about *count* round moments of *start*..*end* in UTC, each with its label."""
+    step = next((step for step in _TIME_STEPS if step * count >= end - start), _TIME_STEPS[-1])
+    pattern = "%H:%M" if step < 86400 else "%d %b"
+    first = math.ceil(start / step) * step
+    return [(at, utc(at, pattern)) for at in range(first, math.floor(end) + 1, step)]
+
+
+def _round_step(rough: float, *, binary: bool) -> float:
+    if binary and rough >= 1:
+        return float(2 ** math.ceil(math.log2(rough)))
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(factor for factor in _STEPS if factor * power >= rough * (1 - 1e-9)) * power
