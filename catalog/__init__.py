@@ -1,23 +1,11 @@
 """The catalog: teams, services and campaigns, read from YAML, checked, frozen."""
 
+from .environment import MissingVariableError, expand, redact
 from .loader import load
-from .model import (
-    AlertOverride,
-    Campaign,
-    Capacity,
-    Catalog,
-    Defaults,
-    Dependency,
-    Maintenance,
-    Mitigation,
-    Notify,
-    RunbookNotes,
-    Service,
-    Slo,
-    StackNotify,
-    Team,
-)
+from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
 from .problems import CatalogError, Position, Problem, SeawallError, Severity
+from .schema import json_schema
+from .service import AlertOverride, Capacity, Dependency, Maintenance, Mitigation, RunbookNotes, Service, Slo
 from .values import Duration, Hours, HoursRange
 
 __all__ = [
@@ -32,6 +20,7 @@ __all__ = [
     "Hours",
     "HoursRange",
     "Maintenance",
+    "MissingVariableError",
     "Mitigation",
     "Notify",
     "Position",
@@ -43,5 +32,8 @@ __all__ = [
     "Slo",
     "StackNotify",
     "Team",
+    "expand",
+    "json_schema",
     "load",
+    "redact",
 ]

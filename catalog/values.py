@@ -2,22 +2,29 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from .wording import quoted, shown
+
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_DURATION: Final = r"(?:[0-9]+(?:ms|s|m|h|d|w))+"
+_DURATION: Final = r"(?:[0-9]{1,15}(?:ms|s|m|h|d|w))+"
+_LONGEST: Final = 100 * 365 * 86400.0  # seconds; Prometheus itself counts to 292 years
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _HOURS: Final = re.compile(
-    r"(?:(?P<first>[A-Za-z]{3,9})(?:-(?P<last>[A-Za-z]{3,9}))? +)?(?P<start>\d{1,2}:\d\d)-(?P<end>\d{1,2}:\d\d)"
+    r"(?:(?P<first>[A-Za-z]{3,9})(?:-(?P<last>[A-Za-z]{3,9}))? +)?(?P<start>[0-9]{1,2}:[0-9]{2})"
+    r"-(?P<end>[0-9]{1,2}:[0-9]{2})"
 )
+_HOURS_RULE: Final = 'write such as "Mon-Fri 08:00-20:00" or "07:00-23:00 Europe/Berlin"'
 
 
 class _Text:
     """A value that is written as one string in the catalog."""
+
+    _PATTERN: ClassVar[str]
 
     @classmethod
     def parse(cls, text: Any) -> Any:
@@ -32,7 +39,7 @@ class _Text:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string"}
+        return {"type": "string", "pattern": cls._PATTERN}
 
 
 @dataclass(frozen=True, order=True)
@@ -40,6 +47,7 @@ class Duration(_Text):
     """A length of time in seconds; written as Prometheus writes it: ``300ms``, ``10m``, ``1h30m``, ``30d``."""
 
     seconds: float
+    _PATTERN: ClassVar[str] = f"^{_DURATION}$"
 
     @classmethod
     def parse(cls, text: Any) -> "Duration":
@@ -47,8 +55,12 @@ class Duration(_Text):
         if isinstance(text, Duration):
             return text
         if not isinstance(text, str) or not re.fullmatch(_DURATION, text):
-            raise ValueError(f"{text!r} is not a duration; write a number and a unit, such as 300ms, 30s, 10m, 1h30m or 30d")
-        return cls(round(sum(int(n) * _UNITS[u] for n, u in re.findall(r"(\d+)(ms|[smhdw])", text)), 3))
+            rule = "write a number and a unit, such as 300ms, 30s, 10m, 1h30m or 30d"
+            raise ValueError(f"{shown(text)} is not a duration; {rule}")
+        seconds = round(sum(int(n) * _UNITS[u] for n, u in re.findall(r"([0-9]+)(ms|[smhdw])", text)), 3)
+        if seconds > _LONGEST:
+            raise ValueError(f"{quoted(text)} is longer than a hundred years; write a shorter time")
+        return cls(seconds)
 
     def __str__(self) -> str:
         left = round(self.seconds * 1000)
@@ -63,7 +75,7 @@ class Duration(_Text):
 
 @dataclass(frozen=True)
 class HoursRange:
-    """One stretch: days of the week as indices (0 is Monday), start and end in minutes after midnight, start < end <= 1440."""
+    """One stretch: days of the week as indices (0 is Monday); start and end in minutes, 0 <= start < end <= 1440."""
 
     days: tuple[int, ...]
     start: int
@@ -80,6 +92,7 @@ class Hours(_Text):
     ranges: tuple[HoursRange, ...]
     timezone: str | None
     text: str
+    _PATTERN: ClassVar[str] = r"[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}"
 
     @classmethod
     def parse(cls, text: Any) -> "Hours":
@@ -87,7 +100,7 @@ class Hours(_Text):
         if isinstance(text, Hours):
             return text
         if not isinstance(text, str):
-            raise ValueError(f"{text!r} are not hours; write such as \"Mon-Fri 08:00-20:00\" in quotes")
+            raise ValueError(f"{shown(text)} is not hours; {_HOURS_RULE}")
         body, timezone = _split_timezone(text.strip())
         ranges = [piece for part in body.split(",") for piece in _parse_range(part.strip(), text)]
         return cls(tuple(ranges), timezone, text)
@@ -101,13 +114,15 @@ def check_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{name!r} is not a time zone; write an IANA name such as Europe/Berlin or UTC") from None
+        raise ValueError(
+            f"{quoted(name)} is not a time zone; write an IANA name such as Europe/Berlin or UTC"
+        ) from None
     return name
 
 
 def _split_timezone(text: str) -> tuple[str, str | None]:
     head, _, tail = text.rpartition(" ")
-    if head and not re.search(r"\d", tail):
+    if head and ("/" in tail or not re.search("[0-9]", tail)):
         return head.strip(), check_timezone(tail)
     return text, None
 
@@ -115,11 +130,13 @@ def _split_timezone(text: str) -> tuple[str, str | None]:
 def _parse_range(part: str, whole: str) -> list[HoursRange]:
     found = _HOURS.fullmatch(part)
     if not found:
-        raise ValueError(f"{whole!r} are not hours; write such as \"Mon-Fri 08:00-20:00\" or \"07:00-23:00 Europe/Berlin\"")
+        raise ValueError(f"{quoted(whole)} is not hours; {_HOURS_RULE}")
     days = _days(found["first"], found["last"])
     start, end = _minutes(found["start"]), _minutes(found["end"])
     if start == end:
-        raise ValueError(f"{part!r} is an empty range; start and end must differ (00:00-24:00 is the whole day)")
+        raise ValueError(f"{quoted(part)} is an empty range; start and end must differ (00:00-24:00 is the whole day)")
+    if start == 1440:
+        raise ValueError(f"{quoted(part)} begins at 24:00; write 00:00 of the next day")
     if start < end:
         return [HoursRange(days, start, end)]
     tomorrow = tuple(sorted((day + 1) % 7 for day in days))
@@ -140,12 +157,12 @@ def _day(name: str) -> int:
     for index, day in enumerate(DAYS):
         if len(name) >= 3 and day.startswith(name.lower()):
             return index
-    raise ValueError(f"{name!r} is not a day; write Mon, Tue, Wed, Thu, Fri, Sat or Sun")
+    raise ValueError(f"{quoted(name)} is not a day; write Mon, Tue, Wed, Thu, Fri, Sat or Sun")
 
 
 def _minutes(clock: str) -> int:
     hour, minute = (int(piece) for piece in clock.split(":"))
     total = hour * 60 + minute
     if minute > 59 or total > 1440:
-        raise ValueError(f"{clock!r} is not a time of day; write 00:00 to 24:00")
+        raise ValueError(f"{quoted(clock)} is not a time of day; write 00:00 to 24:00")
     return total

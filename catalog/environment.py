@@ -1,0 +1,60 @@
+"""The addresses of services as the exporter uses them: variables filled in, and what may be shown of them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .problems import SeawallError
+from .texts import VARIABLE
+from .wording import quoted
+
+# Ports of the schemes that name one, so that an instance is host:port even where the address leaves it out.
+_PORTS: Final = {
+    "amqp": 5672,
+    "amqps": 5671,
+    "http": 80,
+    "https": 443,
+    "mongodb": 27017,
+    "mysql": 3306,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "redis": 6379,
+    "rediss": 6379,
+}
+
+
+class MissingVariableError(SeawallError):
+    """A variable that a service's ``url`` names is not in the environment."""
+
+    def __init__(self, variable: str, service: str) -> None:
+        self.variable, self.service = variable, service
+        owner = f"service {quoted(service)}: " if service else ""
+        super().__init__(
+            f"{owner}url needs the environment variable {variable}, which is not set; set it for the exporter"
+        )
+
+
+def expand(url: str, environ: Mapping[str, str], *, service: str = "") -> str:
+    """Return *url* with every ``${VARIABLE}`` from *environ*; MissingVariableError where one is unset or empty."""
+    pieces, end = [], 0
+    for found in VARIABLE.finditer(url):
+        value = environ.get(found[1])
+        if not value:
+            raise MissingVariableError(found[1], service)
+        pieces += [url[end : found.start()], value]
+        end = found.end()
+    return "".join([*pieces, url[end:]])
+
+
+def redact(url: str) -> str:
+    """Return host:port of *url* and nothing else of it; ``unknown`` where it names no host."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return "unknown"
+    authority = rest.rpartition("@")[2] if "@" in rest.partition("?")[0] else rest
+    for mark in "/?#":
+        authority = authority.partition(mark)[0]
+    if not authority or "${" in authority:
+        return "unknown"
+    port = _PORTS.get(scheme.partition("+")[0].lower())
+    has_port = ":" in authority.rpartition("]")[2]
+    return authority if has_port or port is None else f"{authority}:{port}"

@@ -1,0 +1,138 @@
+"""The files of a catalog: found, read as UTF-8, and joined into one document."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from .document import Document, read_document, stands_twice
+from .places import Branch, Places, pack
+from .problems import CatalogError, Position, Problem
+from .wording import about, shown
+
+_SUFFIXES: Final = (".yaml", ".yml")
+_SHARED: Final = ("teams", "services", "campaigns")  # sections that several files may add to
+_INIT: Final = "run `seawall init` to write a first one"
+
+
+@dataclass
+class Source:
+    """What all files together hold; *complete* is False where one of them could not be read to its end."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    places: Places = field(default_factory=lambda: Places(Branch(0, {}), [""]))
+    problems: list[Problem] = field(default_factory=list)
+    complete: bool = True
+
+
+def read(path: Path) -> Source:
+    """Return what the file or the folder at *path* holds; raise CatalogError where there is nothing to read."""
+    files = _files(path)
+    joiner = _Joiner(str(path), [str(file) for file in files])
+    for number, file in enumerate(files, start=1):
+        joiner.add(file, number)
+    return joiner.source()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(_below(path))
+        if not found:
+            raise _refused(path, f"no *.yaml file stands in this folder; {_INIT}")
+        return found
+    if not path.exists():
+        raise _refused(path, f"there is no such file or folder; name the catalog, or {_INIT}")
+    return [path]
+
+
+def _below(folder: Path) -> list[Path]:
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+    return found
+
+
+class _Joiner:
+    def __init__(self, source: str, files: list[str]) -> None:
+        self._source, self._names = source, [source, *files]
+        self._data: dict[str, Any] = {}
+        self._children: dict[str, Any] = {}
+        self._problems: list[Problem] = []
+        self._complete = True
+        self._owned: set[str] = set()
+
+    def add(self, file: Path, number: int) -> None:
+        name = str(file)
+        try:
+            document = read_document(_text(file), name, number)
+        except CatalogError as error:
+            self._problems += error.problems
+            self._complete = False
+            return
+        self._problems += document.problems
+        if document.data is None:
+            return
+        if not isinstance(document.data, dict):
+            said = (
+                f"a catalog is a mapping with the keys seawall, teams and services, and this is {shown(document.data)}"
+            )
+            self._problems.append(Problem(Position(name), f"{said}; {_INIT}"))
+            self._complete = False
+            return
+        self._join(document)
+
+    def source(self) -> Source:
+        if not self._data and not self._problems:
+            raise _refused(Path(self._source), f"the catalog is empty; {_INIT}")
+        single = len(self._names) == 2
+        root = Branch(pack(1 if single else 0, 0, 0), self._children)
+        return Source(self._data, Places(root, self._names), self._problems, self._complete)
+
+    def _join(self, document: Document) -> None:
+        assert document.place is not None
+        places = document.place.children
+        assert isinstance(places, dict)
+        for key, value in document.data.items():
+            if key not in self._data:
+                self._data[key], self._children[key] = value, places[key]
+            elif key in _SHARED and isinstance(value, dict) and isinstance(self._data[key], dict):
+                self._join_section(key, value, places[key])
+            elif key != "seawall" or value != self._data[key]:
+                self._twice((key,), self._children[key], places[key])
+
+    def _join_section(self, section: str, more: dict[str, Any], place: Any) -> None:
+        if section not in self._owned:  # an alias may share the first file's mapping with another part of it
+            self._owned.add(section)
+            first = self._children[section]
+            self._data[section] = dict(self._data[section])
+            self._children[section] = Branch(first.place, dict(first.children))
+        data, children = self._data[section], self._children[section].children
+        for name, value in more.items():
+            if name in data:
+                self._twice((section, name), children[name], place.children[name])
+            else:
+                data[name], children[name] = value, place.children[name]
+
+    def _twice(self, path: tuple[str, ...], first: Any, second: Any) -> None:
+        places = Places(Branch(0, {"first": first, "second": second}), self._names)
+        said = stands_twice(path, places.of_key(("first",)))
+        self._problems.append(Problem(places.of_key(("second",)), about(path, said)))
+
+
+def _text(file: Path) -> str:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise _refused(file, f"this file cannot be read ({error.strerror}); mend its permissions or its link") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
+        said = f"this file is not UTF-8 (byte 0x{raw[error.start]:02x}); save it again as UTF-8"
+        raise CatalogError([Problem(Position(str(file), line, column), said)]) from None
+
+
+def _refused(path: Path, said: str) -> CatalogError:
+    return CatalogError([Problem(Position(str(path)), said)])

@@ -1,0 +1,28 @@
+"""What has been found wrong so far, each at its place and at most once."""
+
+from .places import Path, Places
+from .problems import Problem, Severity
+from .wording import about
+
+
+class Findings:
+    """Collects the problems of one load."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.problems: list[Problem] = []
+        self._told: set[Path] = set()
+
+    def error(self, path: Path, said: str, *, at_key: bool = False) -> None:
+        """Add that the node at *path* is wrong, unless something was said of it before."""
+        if path not in self._told:
+            self._told.add(path)
+            self.problems.append(Problem(self.places.nearest(path, at_key=at_key), about(path, said)))
+
+    def warn(self, path: Path, said: str) -> None:
+        """Add a warning about the node at *path*."""
+        self.problems.append(Problem(self.places.nearest(path), about(path, said), Severity.WARNING))
+
+    def is_told(self, path: Path) -> bool:
+        """Whether an error was added at *path*."""
+        return path in self._told

@@ -1,0 +1,88 @@
+"""What a service promises and changes: SLOs that can page, overrides that hold, windows that end after they begin."""
+
+from datetime import date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from .findings import Findings
+from .model import Campaign, Defaults, Team
+from .places import Path
+from .service import AlertOverride, Maintenance, Service, Slo
+from .values import Duration
+from .wording import field_name
+
+# The pairs of windows of the SRE workbook: the long window, its factor, and whether it pages.
+_PAIRS: Final = (("1h", 14.4, True), ("6h", 6.0, True), ("1d", 3.0, False), ("3d", 1.0, False))
+_NEVER_PAGES: Final = 3  # the tier
+
+
+def check_slo(slo: Slo, path: Path, service: Service, findings: Findings) -> None:
+    """Add what no burn rate alert could make sense of."""
+    sli = slo.sli or str(path[-1])
+    where = f"slos.{path[-1]}"
+    if sli == "latency" and slo.under is None and not findings.is_told((*path, "under")):
+        findings.error((*path, "under"), f"{where}: a latency SLO needs its threshold; write such as under: 300ms")
+    if sli != "latency" and slo.under is not None:
+        said = f"{where}: under is the threshold of a latency SLO, and this one measures {sli}"
+        findings.error((*path, "under"), f"{said}; take it out, or write sli: latency")
+    for key, value in (("under", slo.under), ("window", slo.window)):
+        _check_length(value, (*path, key), f"{where}.{key}", findings)
+    _check_burn_rates(slo, (*path, "objective"), where, service, findings)
+
+
+def check_override(override: AlertOverride, path: Path, today: date, findings: Findings) -> None:
+    """Add an override that contradicts itself; warn of one that has lapsed or has no end."""
+    where = f"alerts.{path[-1]}"
+    if override.above is not None and override.below is not None:
+        said = f"{where} has both above and below; keep the one that the alert's own threshold has"
+        findings.error((*path, "below"), said, at_key=True)
+    if override.until is not None and override.has_lapsed(today):
+        said = f"{where} lapsed on {override.until}, and the alert is as before; take the override out or move until"
+        findings.warn((*path, "until"), said)
+    elif override.disabled is not None and override.until is None:
+        findings.warn((*path, "disabled"), f"{where} is disabled without an end; add until with a date")
+
+
+def check_window(window: Campaign | Maintenance, path: Path, timezone: str, findings: Findings) -> None:
+    """Add a window that does not end after it begins; times without an offset are in *timezone*."""
+    begin, end = (_localised(time, timezone) for time in (window.from_, window.to))
+    if end <= begin:
+        said = f"{field_name((*path, 'to'))} is {window.to}, which is not after from, {window.from_}; write a later end"
+        findings.error((*path, "to"), said)
+
+
+def check_defaults(defaults: Defaults, findings: Findings) -> None:
+    """Add defaults of no length."""
+    for key in ("slo_window", "scrape_interval"):
+        _check_length(getattr(defaults, key), ("defaults", key), key, findings)
+
+
+def timezone_of(window: Maintenance, service: Service, teams: dict[str, Team]) -> str:
+    """Return the time zone in which a maintenance's naive times stand."""
+    team = teams.get(service.team)
+    return window.timezone or (team.timezone if team else "UTC")
+
+
+def _check_length(value: Duration | None, path: Path, name: str, findings: Findings) -> None:
+    if value is not None and value.seconds <= 0:
+        findings.error(path, f"{name} is {value}; write a longer time")
+
+
+def _check_burn_rates(slo: Slo, path: Path, where: str, service: Service, findings: Findings) -> None:
+    budget = 1 - slo.objective / 100
+    deaf = [(window, factor, pages) for window, factor, pages in _PAIRS if factor * budget >= 1]
+    most = f"with an objective of {slo.objective:g} a total outage burns the budget {1 / budget:.2g} times too fast"
+    if all(pair in deaf for pair in _PAIRS if pair[2]) and service.tier != _NEVER_PAGES:
+        least = min(factor for _, factor, pages in _PAIRS if pages)
+        hint = " (it is per cent, not a ratio)" if slo.objective < 1 else ""
+        said = f"{where}: no page can ever fire: {most}, and pages wait for {least:g} times"
+        findings.error(path, f"{said}; write an objective of 84 or more{hint}")
+        return
+    for window, factor, pages in deaf:
+        kind = "page" if pages else "ticket"
+        said = f"{where}: the {kind} of the {window} window can never fire and is left out: {most}"
+        findings.warn(path, f"{said}, and it waits for {factor:g} times")
+
+
+def _localised(time: datetime, timezone: str) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=ZoneInfo(timezone))
