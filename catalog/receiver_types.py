@@ -119,7 +119,7 @@ RECEIVER_TYPES: Final[Mapping[str, Shape]] = {
 BLOCKS: Final[Mapping[str, Shape]] = {
     "http_config": _shape(
         "basic_auth authorization oauth2 bearer_token! bearer_token_file proxy_url no_proxy@0.26 "
-        "proxy_from_environment@0.26 proxy_connect_header!@0.26 tls_config follow_redirects enable_http2 "
+        "proxy_from_environment@0.26 proxy_connect_header! tls_config follow_redirects enable_http2 "
         "http_headers@0.28"
     ),
     "basic_auth": _shape("username username_file@0.27 password! password_file"),

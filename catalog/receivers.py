@@ -112,7 +112,7 @@ def _written(shape: Shape, field: str) -> str:
 
 
 def _guess(name: object, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(str(name), known, n=1)
+    close = difflib.get_close_matches(str(name).removesuffix("_configs"), known, n=1)
     return f'"{name}"; did you mean {close[0]}?' if close else f'"{name}"; known are {", ".join(sorted(known))}'
 
 
