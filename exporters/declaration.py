@@ -30,7 +30,9 @@ class MetricInfo:
 
     def samples(self, values: Mapping[Labels, float | None]) -> Metric:
         """Return the family with a sample for each tuple of label values; None is no sample, never zero."""
-        metric = Metric(self.name.removesuffix("_total") if self.type == "counter" else self.name, self.meaning, self.type)
+        metric = Metric(
+            self.name.removesuffix("_total") if self.type == "counter" else self.name, self.meaning, self.type
+        )
         metric.samples = [
             Sample(self.name, dict(zip(self.labels, labels, strict=True)), float(value))
             for labels, value in values.items()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import Metric
+from prometheus_client.registry import Collector
 
 from . import system
 from .declaration import DeclaredCollector, Labels, MetricInfo, gauge
@@ -42,7 +43,7 @@ def collectors(machine: system.Machine) -> tuple[DeclaredCollector, ...]:
     )
 
 
-class HostCollector:
+class HostCollector(Collector):
     """All collectors of a machine; one that fails is reported and leaves the others alone."""
 
     def __init__(self, parts: Sequence[DeclaredCollector], clock: Callable[[], float] = time.perf_counter) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from prometheus_client import Metric
 
 from .declaration import MetricInfo
+from .own import OWN_METRICS
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,6 @@ class Kind:
     up: MetricInfo
     metrics: tuple[MetricInfo, ...]
     connect: Callable[[Target], ServiceCollector] | None = None
-    default_port: int | None = None
 
 
 @cache
@@ -58,6 +58,4 @@ def kinds() -> dict[str, Kind]:
 
 def inventory() -> dict[str, tuple[MetricInfo, ...]]:
     """Return what each kind's collector can expose; ``seawall`` is the exporter itself."""
-    from .own import OWN_METRICS  # own.py declares with this module's neighbours
-
     return {"seawall": OWN_METRICS} | {name: kind.metrics for name, kind in kinds().items()}

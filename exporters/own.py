@@ -1,19 +1,27 @@
 """What the exporter exposes of itself and of its probes."""
 
 import platform
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib.metadata import version
+from threading import Lock
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
-from .declaration import MetricInfo, counter, gauge
+from .declaration import Labels, MetricInfo, counter, gauge
 
-BUILD_INFO: Final = gauge("seawall_exporter_build_info", "", "Seawall's and Python's version; always 1.", "version", "python")
+BUILD_INFO: Final = gauge(
+    "seawall_exporter_build_info", "", "Seawall's and Python's version; always 1.", "version", "python"
+)
 CATALOG_SUCCESS: Final = gauge(
-    "seawall_exporter_catalog_load_success", "", "1 if the catalog in its files is the one that serves, 0 if they are broken."
+    "seawall_exporter_catalog_load_success",
+    "",
+    "1 if the catalog in its files is the one that serves, 0 if they are broken.",
 )
 CATALOG_TIME: Final = gauge(
     "seawall_exporter_catalog_load_timestamp_seconds", "seconds", "When the catalog that serves was read, since 1970."
@@ -45,24 +53,33 @@ OWN_METRICS: Final[tuple[MetricInfo, ...]] = (
 )
 
 
-class OwnMetrics:
-    """The exporter's own registry: its process, Python, and the counts below."""
+class OwnMetrics(Collector):
+    """The exporter's own numbers, and what prometheus-client knows of its process and of Python."""
 
     def __init__(self) -> None:
-        self.registry: Final = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self._gauge(BUILD_INFO).labels(version("seawall"), platform.python_version()).set(1)
-        self.catalog_success: Final = self._gauge(CATALOG_SUCCESS)
-        self.catalog_time: Final = self._gauge(CATALOG_TIME)
-        self.services: Final = self._gauge(SERVICES)
-        self.in_flight: Final = self._gauge(IN_FLIGHT)
-        self.probes: Final = self._counter(PROBES)
-        self.rejected: Final = self._counter(REJECTED)
+        self._lock = Lock()
+        self._values: dict[MetricInfo, dict[Labels, float | None]] = defaultdict(dict)
+        # prometheus-client's own: they want a registry, not necessarily the global one.
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        PlatformCollector(registry=self._process)
+        GCCollector(registry=self._process)
+        self.put(BUILD_INFO, 1, version("seawall"), platform.python_version())
+        self.add(REJECTED, 0)
 
-    def _gauge(self, info: MetricInfo) -> Gauge:
-        return Gauge(info.name, info.meaning, info.labels, registry=self.registry)
+    def add(self, info: MetricInfo, step: float, *labels: str) -> None:
+        """Add *step* to a sample, which starts at zero."""
+        with self._lock:
+            self._values[info][labels] = (self._values[info].get(labels) or 0.0) + step
 
-    def _counter(self, info: MetricInfo) -> Counter:
-        return Counter(info.name, info.meaning, info.labels, registry=self.registry)
+    def put(self, info: MetricInfo, value: float, *labels: str) -> None:
+        """Set a sample."""
+        with self._lock:
+            self._values[info][labels] = value
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family that has a sample."""
+        yield from self._process.collect()
+        with self._lock:
+            families = [info.samples(values) for info, values in self._values.items()]
+        yield from families

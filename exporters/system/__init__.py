@@ -4,7 +4,14 @@ from .clock import ClockCollector, TimexCollector
 from .cpu import CpuCollector, LoadCollector
 from .disk import DiskCollector
 from .filesystem import FilesystemCollector
-from .kernel import ConntrackCollector, EntropyCollector, FileDescriptorCollector, StatCollector, UnameCollector, VmstatCollector
+from .kernel import (
+    ConntrackCollector,
+    EntropyCollector,
+    FileDescriptorCollector,
+    StatCollector,
+    UnameCollector,
+    VmstatCollector,
+)
 from .machine import Machine
 from .memory import MemoryCollector
 from .mounts import MountTable, PatientStatvfs

@@ -8,10 +8,12 @@ from typing import ClassVar, Final
 
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, gauge
+from seawall.exporters.declaration import MetricInfo, gauge
 
 TIME: Final = gauge("node_time_seconds", "seconds", "What the clock shows, since 1970.")
-OFFSET: Final = gauge("node_timex_offset_seconds", "seconds", "How far the clock is off, as the synchronisation sees it.")
+OFFSET: Final = gauge(
+    "node_timex_offset_seconds", "seconds", "How far the clock is off, as the synchronisation sees it."
+)
 MAXERROR: Final = gauge("node_timex_maxerror_seconds", "seconds", "How far the clock may be off at most.")
 ESTERROR: Final = gauge("node_timex_estimated_error_seconds", "seconds", "How far the clock is estimated to be off.")
 SYNC_STATUS: Final = gauge("node_timex_sync_status", "", "1 if the clock is synchronised to a reliable server, else 0.")

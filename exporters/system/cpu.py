@@ -1,13 +1,13 @@
 """Processor time and load."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, ClassVar, Final
 
 import psutil
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, counter, gauge
+from seawall.exporters.declaration import MetricInfo, counter, gauge
+
 from .machine import Machine
 
 MODES: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -15,7 +15,11 @@ GUEST_MODES: Final = {"guest": "user", "guest_nice": "nice"}
 
 CPU_SECONDS: Final = counter("node_cpu_seconds_total", "seconds", "Seconds the CPUs spent in each mode.", "cpu", "mode")
 GUEST_SECONDS: Final = counter(
-    "node_cpu_guest_seconds_total", "seconds", "Seconds the CPUs spent in virtual machines, for each mode.", "cpu", "mode"
+    "node_cpu_guest_seconds_total",
+    "seconds",
+    "Seconds the CPUs spent in virtual machines, for each mode.",
+    "cpu",
+    "mode",
 )
 LOADS: Final = (
     gauge("node_load1", "", "Load average over one minute."),
@@ -24,15 +28,18 @@ LOADS: Final = (
 )
 
 
+def seconds() -> Sequence[Any]:
+    """Return psutil's record of each online CPU."""
+    return psutil.cpu_times(percpu=True)
+
+
 class CpuCollector:
     """Seconds in each mode; *cpu_times* returns one record for each online CPU, in the order of their numbers."""
 
     name: ClassVar = "cpu"
     metrics: ClassVar[tuple[MetricInfo, ...]] = (CPU_SECONDS, GUEST_SECONDS)
 
-    def __init__(
-        self, machine: Machine, cpu_times: Callable[[], Sequence[Any]] = partial(psutil.cpu_times, percpu=True)
-    ) -> None:
+    def __init__(self, machine: Machine, cpu_times: Callable[[], Sequence[Any]] = seconds) -> None:
         self._online = machine.sys / "devices/system/cpu/online"
         self._cpu_times = cpu_times
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any, ClassVar, Final
 
 import psutil
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, counter, gauge
+from seawall.exporters.declaration import MetricInfo, counter, gauge
+
 from .machine import Machine
 
 # node_exporter's default: no RAM disks, loops, floppies, nor partitions of a disk that is counted itself.
@@ -46,6 +46,11 @@ _FIELDS: Final = {
 }
 
 
+def requests() -> Mapping[str, Any]:
+    """Return psutil's counters by device; a reset shows, since Prometheus handles it itself."""
+    return psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
+
+
 class DiskCollector:
     """Requests, bytes and time of each device; what psutil lacks comes from /proc/diskstats."""
 
@@ -55,7 +60,7 @@ class DiskCollector:
     def __init__(
         self,
         machine: Machine,
-        io_counters: Callable[[], Mapping[str, Any] | None] = partial(psutil.disk_io_counters, perdisk=True, nowrap=False),
+        io_counters: Callable[[], Mapping[str, Any]] = requests,
         excluded: str = EXCLUDED_DEVICES,
     ) -> None:
         self._diskstats = machine.proc / "diskstats"
@@ -64,7 +69,7 @@ class DiskCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family; a field that the kernel does not write is left out."""
-        disks = {name: disk for name, disk in (self._io_counters() or {}).items() if not self._excluded.search(name)}
+        disks = {name: disk for name, disk in self._io_counters().items() if not self._excluded.search(name)}
         for info, (field, unit) in _COUNTERS.items():
             values = {name: getattr(disk, field, None) for name, disk in disks.items()}
             yield info.samples({(name,): None if value is None else value * unit for name, value in values.items()})

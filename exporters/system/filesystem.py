@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from prometheus_client import Metric
 
-from ..declaration import Labels, MetricInfo, gauge
+from seawall.exporters.declaration import Labels, MetricInfo, gauge
+
 from .machine import Machine
 from .mounts import Mount
 

@@ -6,7 +6,8 @@ from typing import ClassVar, Final
 
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, counter, gauge, untyped
+from seawall.exporters.declaration import MetricInfo, counter, gauge, untyped
+
 from .machine import Machine, read_number, read_table
 
 _STAT: Final = {
@@ -33,7 +34,15 @@ FILES_MAXIMUM: Final = gauge("node_filefd_maximum", "", "Files that can be open 
 ENTROPY: Final = gauge("node_entropy_available_bits", "", "Bits of entropy at hand.")
 ENTROPY_POOL: Final = gauge("node_entropy_pool_size_bits", "", "Bits of entropy that the pool can hold.")
 UNAME: Final = gauge(
-    "node_uname_info", "", "What uname says; always 1.", "sysname", "release", "version", "machine", "nodename", "domainname"
+    "node_uname_info",
+    "",
+    "What uname says; always 1.",
+    "sysname",
+    "release",
+    "version",
+    "machine",
+    "nodename",
+    "domainname",
 )
 
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final
 import psutil
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, gauge
+from seawall.exporters.declaration import MetricInfo, gauge
+
 from .machine import Machine, read_table
 
 _MEANINGS: Final = {

@@ -13,7 +13,9 @@ import psutil
 from .machine import Machine
 
 # Filesystems whose answer may never come, because it lies on another machine or in another process.
-REMOTE_TYPES: Final = re.compile(r"^(nfs\d?|cifs|smb\d?|smbfs|ceph|glusterfs|9p|afs|lustre|gpfs|beegfs|virtiofs|fuse(\..+)?)$")
+REMOTE_TYPES: Final = re.compile(
+    r"^(nfs\d?|cifs|smb\d?|smbfs|ceph|glusterfs|9p|afs|lustre|gpfs|beegfs|virtiofs|fuse(\..+)?)$"
+)
 
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
@@ -50,7 +52,7 @@ class MountTable:
 
 
 class PatientStatvfs:
-    """os.statvfs that waits at most *patience* seconds for a remote filesystem, and not again until that call is back."""
+    """os.statvfs that waits *patience* seconds for a remote filesystem, and not again until that call is back."""
 
     def __init__(self, patience: float = 1.0, statvfs: Callable[[str], os.statvfs_result] = os.statvfs) -> None:
         self._patience = patience

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any, ClassVar, Final
 
 import psutil
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, counter, gauge
+from seawall.exporters.declaration import MetricInfo, counter, gauge
+
 from .machine import Machine, read_number
 
 EXCLUDED_INTERFACES: Final = r"^lo$"
@@ -32,10 +32,17 @@ _COUNTERS: Final = {
 UP: Final = gauge("node_network_up", "", "1 if the interface's operational state is up, else 0.", "device")
 SPEED: Final = gauge("node_network_speed_bytes", "bytes", "Speed of the link, in bytes per second.", "device")
 CARRIER: Final = gauge("node_network_carrier", "", "1 if the link has a carrier, else 0.", "device")
-CARRIER_CHANGES: Final = counter("node_network_carrier_changes_total", "", "How often the carrier came or went.", "device")
+CARRIER_CHANGES: Final = counter(
+    "node_network_carrier_changes_total", "", "How often the carrier came or went.", "device"
+)
 MTU: Final = gauge("node_network_mtu_bytes", "bytes", "Largest packet that the interface sends.", "device")
 
 _BYTES_PER_MEGABIT: Final = 1_000_000 / 8
+
+
+def traffic() -> Mapping[str, Any]:
+    """Return psutil's counters by interface; a reset shows, since Prometheus handles it itself."""
+    return psutil.net_io_counters(pernic=True, nowrap=False)
 
 
 class NetworkCollector:
@@ -46,14 +53,14 @@ class NetworkCollector:
 
     def __init__(
         self,
-        io_counters: Callable[[], Mapping[str, Any]] = partial(psutil.net_io_counters, pernic=True, nowrap=False),
+        io_counters: Callable[[], Mapping[str, Any]] = traffic,
         excluded: str = EXCLUDED_INTERFACES,
     ) -> None:
         self._io_counters = io_counters
         self._excluded = re.compile(excluded)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every counter; without *nowrap*, since Prometheus handles resets itself."""
+        """Yield every counter."""
         cards = {name: card for name, card in self._io_counters().items() if not self._excluded.search(name)}
         for field, info in _COUNTERS.items():
             yield info.samples({(name,): getattr(card, field) for name, card in cards.items()})

@@ -6,7 +6,8 @@ from typing import ClassVar, Final
 
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, counter
+from seawall.exporters.declaration import MetricInfo, counter
+
 from .machine import Machine
 
 

@@ -6,7 +6,8 @@ from typing import ClassVar, Final
 
 from prometheus_client import Metric
 
-from ..declaration import MetricInfo, counter, gauge, untyped
+from seawall.exporters.declaration import MetricInfo, counter, gauge, untyped
+
 from .machine import Machine
 
 _NETSTAT_MEANINGS: Final = {
@@ -115,5 +116,7 @@ def _named_columns(path: Path) -> dict[str, float]:
     table: dict[str, float] = {}
     for names, numbers in zip(lines[::2], lines[1::2], strict=True):
         protocol, *keys = names.split()
-        table |= {f"{protocol[:-1]}_{key}": float(number) for key, number in zip(keys, numbers.split()[1:], strict=True)}
+        table |= {
+            f"{protocol[:-1]}_{key}": float(number) for key, number in zip(keys, numbers.split()[1:], strict=True)
+        }
     return table

@@ -1,0 +1,49 @@
+"""What the exporter probes, as Prometheus' HTTP service discovery wants it told."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seawall.catalog import Catalog, SeawallError, Service
+from seawall.catalog.environment import expand
+
+from .kinds import Kind, kinds
+from .redaction import instance
+
+
+def find(catalog: Catalog, name: str) -> tuple[Service, Kind] | None:
+    """Return the service *name* and its kind; None unless it has a url, and its kind a collector that probes."""
+    service = catalog.services.get(name)
+    kind = kinds().get(service.kind) if service is not None and service.is_probed else None
+    return (service, kind) if service is not None and kind is not None and kind.connect is not None else None
+
+
+def probed(catalog: Catalog) -> Iterator[tuple[Service, Kind]]:
+    """Yield every service that can be probed, by name."""
+    for name in sorted(catalog.services):
+        found = find(catalog, name)
+        if found is not None:
+            yield found
+
+
+def target_groups(catalog: Catalog, address: str, environ: Mapping[str, str]) -> bytes:
+    """Return JSON: a group for each probed service, all at *address*, the exporter's own host:port."""
+    groups = [{"targets": [address], "labels": _labels(service, environ)} for service, _ in probed(catalog)]
+    return json.dumps(groups).encode()
+
+
+def _labels(service: Service, environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **service.match,  # the rules select by it
+        "job": service.name,
+        "instance": _instance(service, environ),
+        "__metrics_path__": "/probe",
+        "__param_service": service.name,
+    }
+
+
+def _instance(service: Service, environ: Mapping[str, str]) -> str:
+    try:
+        return instance(expand(service.url or "", environ), service.name)
+    except SeawallError:  # the probe says which variable is missing
+        return service.name
