@@ -11,6 +11,7 @@ from seawall.generator.model import Alert, Panel, Query
 
 from .charts import COLOURS, Chart, Line, line_chart, text_sparkline
 from .prometheus import Labels, Prometheus, PrometheusError, Series
+from .promql import drawable
 from .units import format_value
 
 RANGES: Final = {"1h": 3600.0, "3h": 10800.0, "6h": 21600.0, "24h": 86400.0}
@@ -68,6 +69,7 @@ class Figure:
     spark: str = ""
     legend: tuple[LegendItem, ...] = ()
     threshold: str = ""
+    direction: str = ""
     hidden: int = 0
     missing: str = ""
     row: str = field(default="", compare=False)
@@ -93,9 +95,13 @@ async def panel_figure(prometheus: Prometheus, panel: Panel, window: Window) -> 
 
 async def alert_figure(prometheus: Prometheus, alert: Alert, window: Window, number: int = 0) -> Figure:
     """Draw the query of *alert* against its threshold over *window*."""
-    thresholds = () if alert.threshold is None else (alert.threshold,)
-    base = Figure(f"evidence-{number}", alert.summary or alert.name, exprs=(alert.query,))
-    return await _draw(prometheus, base, (Query(alert.query, ""),), alert.unit or "short", thresholds, None, window)
+    found = drawable(alert.query)
+    threshold = alert.threshold if alert.threshold is not None else found.threshold
+    above = alert.above if alert.threshold is not None else found.above
+    told = " ".join(filter(None, (alert.name, alert.labels.get("slo"), alert.labels.get("window"))))
+    base = Figure(f"evidence-{number}", told, exprs=(found.expr,), direction="above" if above else "below")
+    limits = () if threshold is None else (threshold,)
+    return await _draw(prometheus, base, (Query(found.expr, ""),), alert.unit or "short", limits, None, window)
 
 
 async def query_figure(prometheus: Prometheus, expr: str, window: Window, number: int) -> Figure:

@@ -7,8 +7,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from seawall.catalog import SeawallError
-from seawall.conventions import WATCHDOG
+from seawall.catalog import SeawallError, Service
+from seawall.conventions import STACK_SERVICE, WATCHDOG
 from seawall.generator.model import Alert, ServiceView
 
 from . import fleet, inbox
@@ -21,6 +21,9 @@ from .source import Snapshot
 from .store import Filter, StoredAlert
 
 _INBOX_LIMIT: Final = 300
+_STACK: Final = Service(
+    name=STACK_SERVICE, kind="stack", team=STACK_SERVICE, tier=1, description="The monitoring stack itself."
+)
 _SPARK_RANGE: Final = "1h"
 _FIGURES_LIMIT: Final = 12  # of one alert: an SLO alert has a rule for each pair of windows
 
@@ -52,7 +55,7 @@ async def service(request: Request) -> Response:
     portal = portal_of(request)
     snapshot = await portal.source.current()
     name = request.path_params["service"]
-    known = snapshot.catalog.services.get(name)
+    known = _service(snapshot, name)
     if known is None:
         return await missing(request, f"The catalog has no service of the name {name[:80]!r}.")
     window = _window(portal, snapshot, request.query_params.get("range", ""))
@@ -63,11 +66,14 @@ async def service(request: Request) -> Response:
     )
     held = _as_states(await asyncio.to_thread(portal.store.alerts, Filter(state="firing")))
     everything = {state.service.name: state for state in fleet.states(snapshot.catalog, readings, held, window.step)}
+    own = everything.get(name) or fleet.state_of(
+        known, readings, held if readings.alerts is None else readings.alerts, window.step
+    )
     return await page(
         request,
         snapshot,
         "service.html",
-        state=everything[name],
+        state=own,
         everything=everything,
         callers=snapshot.catalog.dependents_of(name),
         alerts=_alert_rows(view.alerts, readings.alerts if readings.alerts is not None else held, name),
@@ -108,7 +114,7 @@ async def runbook(request: Request) -> Response:
         window=window,
         ranges=RANGES,
         problem=problem or view_problem,
-        known=snapshot.catalog.services.get(service_name),
+        known=_service(snapshot, service_name),
         recent=[
             entry
             for entry in await _entries(portal, snapshot, Filter(service=service_name), 100)
@@ -174,12 +180,17 @@ def _window(portal: Portal, snapshot: Snapshot, name: str) -> Window:
 
 
 async def _view(snapshot: Snapshot, name: str) -> tuple[ServiceView, str]:
-    if name not in snapshot.catalog.services:
+    if _service(snapshot, name) is None:
         return ServiceView(name, (), ()), f"the catalog has no service {name} any more"
     try:
         return await asyncio.to_thread(snapshot.view, name), ""
-    except SeawallError as error:
-        return ServiceView(name, (), ()), str(error)
+    except (SeawallError, LookupError, ValueError) as error:
+        return ServiceView(name, (), ()), f"the packs cannot be rendered for {name}: {error}"
+
+
+def _service(snapshot: Snapshot, name: str) -> Service | None:
+    """Return the catalogued service *name*; the stack itself is one, too."""
+    return _STACK if name == STACK_SERVICE else snapshot.catalog.services.get(name)
 
 
 async def _states(portal: Portal, at: float, service_name: str) -> tuple[list[AlertState], str]:

@@ -1,15 +1,18 @@
 """The inbox: alerts as people read them, symptoms beneath the alerts of what they depend on."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from seawall.catalog import Catalog
 
 from .store import StoredAlert
+
+_CAUSES: Final = 3  # that are named as likely
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,9 @@ def firing_by_service(alerts: Iterable[StoredAlert]) -> dict[str, list[str]]:
     return {service: sorted(found) for service, found in names.items()}
 
 
-def causes(catalog: Catalog, service: str, firing: Mapping[str, Any]) -> list[str]:
-    """Return the firing services that *service* depends on, nearest first; members of a cycle explain nothing."""
-    found, seen, todo = list[str](), {service}, deque([service])
+def causes(catalog: Catalog, service: str, firing: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the firing services that *service* depends on, nearest first; members of a cycle explain nothing."""
+    seen, todo = {service}, deque([service])
     while todo:
         known = catalog.services.get(todo.popleft())
         for name in sorted(known.depends_on) if known else ():
@@ -79,8 +82,7 @@ def causes(catalog: Catalog, service: str, firing: Mapping[str, Any]) -> list[st
                 seen.add(name)
                 todo.append(name)
                 if name in firing and not catalog.in_cycle(service, name):
-                    found.append(name)
-    return found
+                    yield name
 
 
 def grouped(firing: Iterable[Entry], catalog: Catalog) -> list[Group]:
@@ -90,8 +92,8 @@ def grouped(firing: Iterable[Entry], catalog: Catalog) -> list[Group]:
         groups.setdefault(entry.alert.service, Group(entry.alert.service, [])).entries.append(entry)
     roots = list[Group]()
     for service, group in groups.items():
-        above = causes(catalog, service, groups)
-        (groups[above[0]].symptoms if above else roots).append(group)
+        above = next(causes(catalog, service, groups), None)
+        (roots if above is None else groups[above].symptoms).append(group)
     return roots
 
 
@@ -119,10 +121,10 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(alert: StoredAlert, firing: Mapping[str, list[str]], catalog: Catalog, now: float) -> Entry:
-    told = alert.annotations.get("likely_cause", "").strip()
-    if not told and alert.state == "firing":
-        nearest = causes(catalog, alert.service, firing)
-        told = "; ".join(f"{service}: {', '.join(firing[service])}" for service in nearest)
+    told = alert.annotations.get("likely_cause", "").strip().rstrip(";")
+    if alert.state == "firing":  # what fires now says more than what fired when the alert was told
+        nearest = islice(causes(catalog, alert.service, firing), _CAUSES)
+        told = "; ".join(f"{service}: {', '.join(firing[service])}" for service in nearest) or told
     return Entry(
         alert=alert,
         duration=alert.duration(now),

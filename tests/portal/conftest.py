@@ -151,7 +151,14 @@ def notified(
 
 def webhook(*alerts: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """Return a webhook of payload version 4 with *alerts*."""
-    return {"version": "4", "status": "firing", "receiver": "seawall-portal", "truncatedAlerts": 0, "alerts": alerts, **fields}
+    return {
+        "version": "4",
+        "status": "firing",
+        "receiver": "seawall-portal",
+        "truncatedAlerts": 0,
+        "alerts": alerts,
+        **fields,
+    }
 
 
 @pytest.fixture
@@ -247,6 +254,7 @@ def served(make: Callable[[httpx.AsyncClient], ASGIApp]) -> Iterator[str]:
     finally:
         servers[0].should_exit = True
         thread.join(10)
+        listener.close()
 
 
 _PROMETHEUS = """

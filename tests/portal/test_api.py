@@ -71,7 +71,9 @@ def test_a_firing_dependency_is_the_likely_cause(site: Site) -> None:
 
 def test_links_that_are_not_http_are_left_out(site: Site) -> None:
     """An annotation is somebody's text."""
-    site.post(webhook(notified(annotations={"runbook_url": "javascript:alert(1)", "dashboard_url": "data:text/html,x"})))
+    site.post(
+        webhook(notified(annotations={"runbook_url": "javascript:alert(1)", "dashboard_url": "data:text/html,x"}))
+    )
     (alert,) = site.alerts()
     assert ("", "") == (alert["runbook_url"], alert["dashboard_url"])
 
@@ -162,4 +164,6 @@ def test_metrics_count_what_came_in(site: Site) -> None:
         f"seawall_portal_last_heartbeat_timestamp_seconds {START:.9e}".replace("000000e", "e"),
     ):
         name = expected.split(" ")[0]
-        assert [float(expected.split(" ")[1])] == [float(line.split(" ")[1]) for line in lines if line.startswith(f"{name} ")]
+        assert [float(expected.split(" ")[1])] == [
+            float(line.split(" ")[1]) for line in lines if line.startswith(f"{name} ")
+        ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.portal.charts import Chart, Line, describe, line_chart, segments, sparkline, text_sparkline
@@ -94,7 +94,7 @@ def test_the_chart_is_described_in_words() -> None:
 
 def test_hostile_names_are_inert() -> None:
     """Labels of metrics are anybody's text."""
-    evil = '</title><script>alert(1)</script>"\' onload=x'
+    evil = "</title><script>alert(1)</script>\"' onload=x"
     svg = line_chart(_chart(title=evil, lines=(Line(evil, ((0.0, 1.0), (60.0, 2.0))),)))
     assert "<script" not in svg
     assert [] == _elements(svg, "script")
@@ -108,13 +108,16 @@ def test_axis_labels_carry_the_unit() -> None:
 
 def test_a_maximum_holds_the_axis() -> None:
     """So that half full looks half full."""
-    labels = [element.text for element in _elements(line_chart(_chart((0.0, 3.0), unit="short", maximum=8.0)), "text", "tick")]
+    labels = [
+        element.text for element in _elements(line_chart(_chart((0.0, 3.0), unit="short", maximum=8.0)), "text", "tick")
+    ]
     assert "8" in labels
 
 
 _values = st.floats(allow_nan=True, allow_infinity=True, width=32)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(_values, max_size=30), st.lists(st.floats(0, 1e6), max_size=2))
 def test_any_series_makes_well_formed_svg(values: list[float], thresholds: list[float]) -> None:
     """Whatever Prometheus answers."""

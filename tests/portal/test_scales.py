@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.portal.scales import Scale, time_ticks, value_ticks
@@ -25,6 +25,7 @@ def test_value_ticks_are_round(low: float, high: float, unit: str, expected: lis
     assert expected == pytest.approx(value_ticks(low, high, unit=unit))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.floats(-1e12, 1e12), st.floats(1e-6, 1e12), st.sampled_from(["short", "bytes"]))
 def test_value_ticks_enclose_what_they_are_for(low: float, length: float, unit: str) -> None:
     """Few of them, whatever the numbers."""

@@ -125,7 +125,9 @@ def test_no_more_rows_are_read_than_asked_for(store: Store) -> None:
 
 def test_old_alerts_are_forgotten_and_recent_ones_are_not(store: Store) -> None:
     """An alert that fires is old when it was last heard of long ago."""
-    store.record([_alert(start=1.0, end=2.0, fingerprint="old"), _alert(start=1.0, end=600.0, fingerprint="ended")], NOW)
+    store.record(
+        [_alert(start=1.0, end=2.0, fingerprint="old"), _alert(start=1.0, end=600.0, fingerprint="ended")], NOW
+    )
     store.record([_alert(start=1.0, fingerprint="silent")], 300.0)
     store.record([_alert(start=1.0, fingerprint="fires")], NOW)
     assert 2 == store.prune(before=500.0)

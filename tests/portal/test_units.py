@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.portal.units import duration_text, format_value, iso, utc
@@ -79,6 +79,7 @@ def test_a_time_that_no_calendar_holds_is_a_dash() -> None:
     assert ["–", "–", "–"] == [utc(math.nan), utc(math.inf), utc(1e30)]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.floats(), st.sampled_from(["short", "s", "bytes", "percentunit", "reqps"]))
 def test_every_number_can_be_told(value: float, unit: str) -> None:
     """No float raises or fills a page."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.portal.webhook import WebhookError, parse
@@ -120,7 +120,12 @@ _json = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({key: _json for key in ("status", "labels", "annotations", "startsAt", "endsAt", "fingerprint")}))
+@settings(deadline=None)  # the machine may be busy
+@given(
+    st.fixed_dictionaries(
+        {key: _json for key in ("status", "labels", "annotations", "startsAt", "endsAt", "fingerprint")}
+    )
+)
 def test_any_alert_is_either_read_or_told(raw: dict[str, Any]) -> None:
     """No shape of an alert raises anything else."""
     notification = parse(_body(raw))
