@@ -40,9 +40,10 @@ class Dialect:
         """The SLIs that can be formed from it."""
         return (("availability",) if self.bad else ()) + (("latency",) if self.buckets else ())
 
-    def rate(self, metric: str, matchers: tuple[str, ...], common: str, window: str, by: str = "job") -> str:
+    def rate(self, metric: str, matchers: tuple[str, ...], common: str, window: str, by: str = "job", offset: str = "") -> str:
         """Return PromQL for the events a second of *metric* that match any of *matchers*, summed *by* labels."""
-        rates = [f"rate({metric}{{{_join(common, self.ignore, each)}}}[{window}])" for each in matchers]
+        past = f" offset {offset}" if offset else ""
+        rates = [f"rate({metric}{{{_join(common, self.ignore, each)}}}[{window}]{past})" for each in matchers]
         return f"sum by ({by}) ({' or '.join(rates)})"
 
 

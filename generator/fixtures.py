@@ -10,10 +10,9 @@ from seawall.catalog import Duration
 from .dialects import Dialect
 from .text import Template, number
 
-STEP: Final = 30  # seconds between samples and between evaluations
+STEP: Final = 60  # seconds between samples and between evaluations: the widest that a window of two minutes can be read from
 _SHORT: Final = re.compile(r"(?P<start>-?[\d.e]+)?(?P<growth>[+-][\d.e]+)?")
 _CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
-_SLOWEST: Final = 10.0
 
 
 def render_tree(tree: Any, scope: Mapping[str, Any]) -> Any:
@@ -69,6 +68,7 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
     *le* are the bucket bounds in seconds that the service's rules read; slow events are slower than all of them.
     """
     phases = spec if isinstance(spec, list) else [spec]
+    slowest = max(10.0, *(2 * bound for bound in le))
     series: dict[str, Any] = {}
     for name in _CLASSES:
         if name not in dialect.example or not any(name in phase for phase in phases):
@@ -76,9 +76,9 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
         own = {**dialect.example.get("base", {}), **dialect.example[name], **labels}
         counts = [_class_phase(phase, name) for phase in phases]
         series[_series(dialect.events, own)] = counts
-        for bound in sorted({*le, _SLOWEST}):
+        for bound in sorted({*le, slowest}):
             text = number(bound / dialect.seconds_per_unit)
-            fast = name != "slow" or bound >= _SLOWEST
+            fast = name != "slow" or bound >= slowest
             series[_series(dialect.buckets, {**own, "le": text})] = counts if fast else [_still(each) for each in counts]
         series[_series(dialect.buckets, {**own, "le": "+Inf"})] = counts
     return series

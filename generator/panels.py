@@ -34,7 +34,9 @@ def _render_each(template: PanelTemplate, scope: Mapping[str, Any]) -> Iterator[
             queries=tuple(Query(expr.render(local), legend.render(local)) for expr, legend in template.queries),
             row=template.row.render(local),
             kind=template.kind,
-            thresholds=tuple(_number(each.render(local), template) for each in template.thresholds),
+            thresholds=tuple(
+                _number(text, template) for each in template.thresholds if (text := each.render(local).strip())
+            ),
             maximum=template.maximum,
         )
 

@@ -1,5 +1,6 @@
 """Proofs: the promtool tests that come with every rendered alert, computed from its threshold, ``for`` and labels."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,6 +15,7 @@ from .text import Template, TemplateError, number
 
 _IDENTITY: Final = ("class", "kind", "service", "severity", "team", "tier")
 _SLOW: Final = "1h"
+_QUICK: Final = 0.001  # seconds; every good event is quicker
 
 
 def proof_tests(
@@ -28,6 +30,8 @@ def proof_tests(
             spec = fixtures.render_tree(template.proof[outcome], scope)
             seconds = Duration.parse(spec.get("at", "10m")).seconds + alert.for_seconds
             every = spec.get("every", "")
+            if every:  # an alert stands in the samples of evaluations, and those are this far apart
+                seconds = math.ceil(seconds / 3600) * 3600.0
             series = _series(packs, pack, service, spec, scope, seconds, every)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
@@ -42,10 +46,23 @@ def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> di
     query = f'ALERTS{{service="{service.name}",alertstate="firing",alertname!="Watchdog"}}'
     return {
         "name": f"{service.name}: nothing fires while all is well",
-        "interval": f"{fixtures.STEP}s",
+        "interval": _interval(""),
         "input_series": series,
         "promql_expr_test": [{"expr": query, "eval_time": str(Duration(seconds)), "exp_samples": []}],
     }
+
+
+def merged(tests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the tests by evaluation interval, those of one fixture as one: promtool builds a database for each."""
+    by_pace: dict[str, dict[str, dict[str, Any]]] = {}
+    for test in tests:
+        test = dict(test)
+        pace = by_pace.setdefault(test.pop("every", ""), {})
+        same = pace.setdefault(repr(test["input_series"]), {**test, "promql_expr_test": []})
+        if same["name"] != test["name"]:
+            same["name"] = f"{same['name']}; {test['name'].partition(': ')[2]}"
+        same["promql_expr_test"] += [each for each in test["promql_expr_test"] if each not in same["promql_expr_test"]]
+    return {pace: list(group.values()) for pace, group in by_pace.items()}
 
 
 def _test(alert: Alert, outcome: str, series: list[dict[str, str]], seconds: float, every: str) -> dict[str, Any]:
@@ -74,7 +91,7 @@ def _suffix(labels: Mapping[str, str]) -> str:
 
 
 def _interval(every: str) -> str:
-    return "5m" if every == _SLOW else f"{fixtures.STEP}s"
+    return "10m" if every == _SLOW else "1m"
 
 
 def _series(
@@ -93,12 +110,13 @@ def _series(
     found: dict[str, Any] = {}
     if dialect is not None:
         traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
-        found |= fixtures.traffic_series(dialect, _labels(service, dialect, scope), traffic, _bounds(service))
+        found |= fixtures.traffic_series(dialect, _labels(service, dialect, scope), traffic, _bounds(service, spec))
     for key, value in inputs.items():
         found[with_matchers(service, _filled(key, scope))] = value
     step = 10 if every == _SLOW else 1
+    length = math.ceil(seconds / step / 3600) * 3600.0  # whole hours, so that proofs of one fixture are one test
     return [
-        {"series": series, "values": fixtures.values(_scaled(value, step), seconds / step)}
+        {"series": series, "values": fixtures.values(_scaled(value, step), length)}
         for series, value in sorted(found.items())
     ]
 
@@ -135,8 +153,10 @@ def with_matchers(service: Service, series: str) -> str:
     return f"{metric}{{{','.join(labels + ([own] if own else []))}}}"
 
 
-def _bounds(service: Service) -> list[float]:
-    return sorted({slo.under.seconds for slo in service.slos.values() if slo.under})
+def _bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:
+    """Return the buckets of a fixture: the thresholds of the SLOs, what the proof asks for, and a very quick one."""
+    own = {slo.under.seconds for slo in service.slos.values() if slo.under}
+    return sorted({_QUICK, *own, *(float(bound) for bound in spec.get("buckets", ()))})
 
 
 def _labels(service: Service, dialect: Dialect, scope: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from .model import Alert, Artifact, Panel, ServiceView
 from .packs import STACK_KIND, Packs
 from .panels import render_panels
 from .prometheus import prometheus_config, targets
-from .proofs import healthy_test
+from .proofs import healthy_test, merged
 from .routing import alertmanager_config
 from .runbooks import render_runbooks
 from .validation import validate
@@ -51,15 +51,15 @@ def iterate(
         raise CatalogError(errors)
     wanted = frozenset(PARTS) if not only else only
     if "rules" in wanted:
-        groups = {"groups": slo_rules.shared_groups(catalog, packs)}
-        yield Artifact(_rules_path(conventions.SHARED_RULES), dump(groups, _header(catalog, "")))
+        for name, groups in slo_rules.shared_groups(catalog, packs).items():
+            yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, "")))
     if "routes" in wanted:
         config = alertmanager_config(catalog, portal=where.portal)
         yield Artifact(conventions.ALERTMANAGER_CONFIG, dump(config, _header(catalog, "")))
     if "prometheus" in wanted:
         config = prometheus_config(catalog, where)
         yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
-    order = _group_order(catalog, packs)
+    order = slo_rules.SHARED_ORDER
     for service in (STACK, *(catalog.services[name] for name in sorted(catalog.services))):
         rendered = _render(catalog, packs, service)
         for part in PARTS:
@@ -90,11 +90,7 @@ def _rules_path(name: str) -> str:
     return f"{conventions.RULES_DIR}/{name}.yml"
 
 
-def _group_order(catalog: Catalog, packs: Packs) -> list[str]:
-    return [group["name"] for group in slo_rules.shared_groups(catalog, packs)]
-
-
-def _rules(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _rules(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     name = of.service.name
     groups = [{"name": f"{name}-slos", "interval": slo_rules.INTERVAL, "rules": of.own_rules}] if of.own_rules else []
     groups.append({"name": name, "interval": slo_rules.INTERVAL, "rules": [_alert_rule(alert) for alert in of.alerts]})
@@ -108,47 +104,40 @@ def _alert_rule(alert: Alert) -> dict[str, Any]:
     return {**rule, "labels": alert.labels, "annotations": alert.annotations}
 
 
-def _tests(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _tests(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     name = of.service.name
-    tests = [healthy_test(packs, of.service, of.scope)]
-    tests += [test for alert in of.alerts for test in alert.tests]
-    seen: set[str] = set()
-    by_pace: dict[str, list[dict[str, Any]]] = {}
-    for test in tests:
-        if test["name"] not in seen:
-            seen.add(test["name"])
-            pace = test.get("every", "")
-            by_pace.setdefault(pace, []).append({key: value for key, value in test.items() if key != "every"})
+    tests = [healthy_test(packs, of.service, of.scope), *(test for alert in of.alerts for test in alert.tests)]
     own = [f"{name}-slos"] if of.own_rules else []
-    for pace, group in by_pace.items():
+    files = slo_rules.shared_files(of.service)
+    for pace, group in merged(tests).items():
         content = {
-            "rule_files": [f"../rules/{each}.yml" for each in (conventions.SHARED_RULES, name)],
-            "evaluation_interval": pace or slo_rules.INTERVAL,
-            "group_eval_order": [*own, *order, name],
+            "rule_files": [f"../rules/{each}.yml" for each in (*files, conventions.SHARED_RULES, name)],
+            "evaluation_interval": pace or "1m",
+            "group_eval_order": [*own, *files, *order, name],
             "tests": group,
         }
         suffix = f"-{pace}" if pace else ""
         yield Artifact(f"{conventions.TESTS_DIR}/{name}{suffix}.yml", dump(content, _header(catalog, name)))
 
 
-def _dashboards(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _dashboards(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     model = grafana.dashboard(catalog, of.service, of.panels)
     yield Artifact(f"{conventions.DASHBOARDS_DIR}/{of.service.team}/{model['uid']}.json", grafana.to_json(model))
 
 
-def _runbooks(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _runbooks(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     header = f"<!-- {_header(catalog, of.service.name)} -->\n\n"
     for name, text in render_runbooks(catalog, packs, of.service, of.alerts, of.panels, of.scope).items():
         yield Artifact(f"{conventions.RUNBOOKS_DIR}/{of.service.name}/{name}.md", (header + text).encode())
 
 
-def _targets(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _targets(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     content = targets(of.service)
     if content is not None:
         yield Artifact(f"{conventions.TARGETS_DIR}/{of.service.name}.json", content)
 
 
-def _service_file(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _service_file(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     service = of.service
     if service.kind == STACK_KIND:
         return
@@ -162,10 +151,10 @@ def _service_file(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str
     yield Artifact(f"{conventions.SERVICES_DIR}/{service.name}.json", content)
 
 
-_Part = Callable[[Catalog, Packs, _Rendered, list[str]], Iterator[Artifact]]
+_Part = Callable[[Catalog, Packs, _Rendered, tuple[str, ...]], Iterator[Artifact]]
 
 
-def _nothing_per_service(catalog: Catalog, packs: Packs, of: _Rendered, order: list[str]) -> Iterator[Artifact]:
+def _nothing_per_service(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
     return iter(())
 
 

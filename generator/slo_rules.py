@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from seawall import conventions
 from seawall.catalog import Catalog, Service, Slo
 
 from . import slo as arithmetic
@@ -16,6 +17,7 @@ from .variables import selector
 Rule = dict[str, Any]
 INTERVAL: Final = "30s"
 SLOW_INTERVAL: Final = "5m"
+SHARED_ORDER: Final = ("seawall-slo-burn-rates", "seawall-slo-slow", "seawall-slo-hourly", "seawall-slo-budgets")
 _INFO: Final = "seawall:slo_rules:info"
 _ON: Final = "on (job, slo)"
 _AGE: Final = "(time() - seawall:slo_seen:timestamp_min3d)"
@@ -40,6 +42,11 @@ class Signature:
         digest = hashlib.sha256(repr(self.match).encode()).hexdigest()[:6]
         return f"{text}-{digest}" if self.match else text
 
+    @property
+    def file(self) -> str:
+        """The stem of its file, and the name of its group."""
+        return f"{conventions.SHARED_RULES}-{self.name}"
+
 
 def signature(service: Service, key: str, slo: Slo) -> Signature:
     """Return which shared rules serve an unfiltered SLO."""
@@ -47,21 +54,21 @@ def signature(service: Service, key: str, slo: Slo) -> Signature:
     return Signature(service.kind, service.dialect, slo.sli, key, under, tuple(sorted(service.match.items())))
 
 
-def shared_groups(catalog: Catalog, packs: Packs) -> list[dict[str, Any]]:
-    """Return the groups that serve every service; empty where no service has an SLO."""
+def shared_groups(catalog: Catalog, packs: Packs) -> dict[str, list[dict[str, Any]]]:
+    """Return the groups that serve every service, by file: one for each signature, one for what all have in common."""
     pairs = [(service, key, slo) for service in catalog.services.values() for key, slo in service.slos.items()]
-    if not pairs:
-        return []
     signatures = sorted({signature(service, key, slo) for service, key, slo in pairs if not slo.is_filtered})
-    periods = sorted({slo.window.seconds for _, _, slo in pairs if slo.window})
-    events = [_group(f"seawall-events-{each.name}", INTERVAL, _shared_events(each, packs)) for each in signatures]
-    return [
-        *events,
-        _group("seawall-slo-burn-rates", INTERVAL, _burn_rules()),
-        _group("seawall-slo-slow", SLOW_INTERVAL, _slow_rules()),
-        _group("seawall-slo-hourly", "1h", _hourly_rules()),
-        _group("seawall-slo-budgets", SLOW_INTERVAL, _budget_rules(periods)),
-    ]
+    periods = sorted({slo.window.seconds for _, _, slo in pairs if slo.window} or {catalog.defaults.slo_window.seconds})
+    files = {each.file: [_group(each.file, INTERVAL, _shared_events(each, packs))] for each in signatures}
+    rules = (_burn_rules(), _slow_rules(), _hourly_rules(), _budget_rules(periods))
+    intervals = (INTERVAL, SLOW_INTERVAL, "1h", SLOW_INTERVAL)
+    common = [_group(*each) for each in zip(SHARED_ORDER, intervals, rules, strict=True)]
+    return files | {conventions.SHARED_RULES: common}
+
+
+def shared_files(service: Service) -> list[str]:
+    """Return the names of the shared files that record the events of *service*."""
+    return sorted({signature(service, key, slo).file for key, slo in service.slos.items() if not slo.is_filtered})
 
 
 def service_rules(packs: Packs, service: Service) -> list[Rule]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
+from urllib.parse import quote
 
 import jinja2
 
-from seawall.catalog import Position, SeawallError
+from seawall.catalog import Duration, Position, SeawallError
 
 
 class TemplateError(SeawallError):
@@ -82,7 +83,18 @@ def environment(context: str) -> jinja2.Environment:
     env.filters["number"] = lambda value: Raw(number(value))
     env.filters["percent"] = lambda value: Raw(f"{number(value * 100)} %")
     env.filters["code"] = lambda value: Raw(_code_span(str(value)))
+    env.filters["duration"] = lambda value: Raw(str(Duration(float(value))) if value else "at once")
+    env.filters["fenced"] = lambda value: Raw(re.sub(r"`{3,}", "``", " ".join(str(value).split())))
+    env.filters["link"] = lambda value: Raw(quote(str(value), safe=":/?#@!$&'*+,;=%~-._"))
+    env.filters["autolink"] = _autolink
+    env.filters["tight"] = Raw
     return env
+
+
+def _autolink(value: str) -> str:
+    """Return a Markdown link for an http or https address, and anything else as escaped text."""
+    safe = re.fullmatch(r"https?://[^\s<>\"`]+", value)
+    return Raw(f"<{value}>") if safe else Raw(markdown_text(value))
 
 
 def _code_span(text: str) -> str:
@@ -115,9 +127,8 @@ class Template:
         if "{{" not in source and "{%" not in source:
             return cls(source, position, context, None)
         env = environment(context)
-        env.filters["tight"] = Raw
         try:
-            compiled = env.from_string(_tight(source) if context == "promql" else source)
+            compiled = env.from_string(_tight(source) if context in ("promql", "markdown") else source)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(_at(position, error.lineno), f"template: {error.message}") from None
         return cls(source, position, context, compiled)

@@ -107,6 +107,7 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
         "defaults": catalog.defaults,
         "capacity": service.capacity,
         "up": Raw(f"{up}{{{sel}}}"),
+        "up_name": Raw(up),
         "scraped": service.is_scraped or service.kind == STACK_KIND,
         "watched": service.is_scraped or service.is_probed,
         "slos": [slo_facts(service, key, slo) for key, slo in sorted(service.slos.items())],
@@ -124,8 +125,8 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
 
 def _event_functions(dialect: Dialect, sel: str) -> dict[str, Any]:
     def rate(matchers: tuple[str, ...]) -> Any:
-        def function(window: str, by: str = "job") -> Raw:
-            return Raw(dialect.rate(dialect.events, matchers, sel, window, by))
+        def function(window: str, by: str = "job", offset: str = "") -> Raw:
+            return Raw(dialect.rate(dialect.events, matchers, sel, window, by, offset))
 
         return function
 

@@ -1,0 +1,128 @@
+"""Proves a rendered folder: every expression parsed, then the real promtool and amtool, every proof run."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import promql_parser
+
+from seawall import conventions
+from seawall.catalog import Catalog, Problem, Severity
+
+from .model import ServiceView
+from .packs import Packs
+from .render import view
+from .routing import routing_warnings
+from .validation import validate
+
+TOOLS: Final = ("promtool", "amtool")
+_GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
+_TIMEOUT: Final = 1800
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found: what was checked, the message, and whether it stops a release."""
+
+    what: str
+    message: str
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.what}: {self.message}"
+
+
+def check(
+    catalog: Catalog,
+    packs: Packs,
+    folder: Path,
+    *,
+    tools: Mapping[str, Path | None],
+    require_tools: bool = False,
+    progress: Progress = lambda _: None,
+) -> list[Finding]:
+    """Return everything that is wrong with what *folder* holds for *catalog*; *tools* maps promtool and amtool to paths.
+
+    A missing tool is a warning that names what went unchecked; with *require_tools* it is an error.
+    """
+    findings = [*_catalog_findings(catalog, packs)]
+    progress(f"parsing the expressions of {len(catalog.services)} services")
+    findings += [found for name in sorted(catalog.services) for found in _expressions(view(catalog, packs, name))]
+    for name, run in (("promtool", _promtool), ("amtool", _amtool)):
+        tool = tools.get(name)
+        if tool is None:
+            severity = Severity.ERROR if require_tools else Severity.WARNING
+            text = "is not on PATH; what it checks went unchecked. Install it (Debian: prometheus, prometheus-alertmanager)"
+            findings.append(Finding(name, text, severity))
+        else:
+            findings += run(tool, folder, progress)
+    return findings
+
+
+def _catalog_findings(catalog: Catalog, packs: Packs) -> Iterator[Finding]:
+    problems = [*catalog.warnings, *validate(catalog, packs), *routing_warnings(catalog), *_tier_one(catalog)]
+    for problem in problems:
+        yield Finding(str(problem.position), problem.message, problem.severity)
+
+
+def _tier_one(catalog: Catalog) -> Iterator[Problem]:
+    for name, service in sorted(catalog.services.items()):
+        if service.tier == 1 and not service.runbook.mitigations:
+            text = f'service "{name}": a tier-1 runbook needs a mitigation of its own; add runbook: mitigations: [{{when: …, do: …}}]'
+            yield Problem(catalog.where("services", name), text, Severity.WARNING)
+
+
+def _expressions(rendered: ServiceView) -> Iterator[Finding]:
+    for alert in rendered.alerts:
+        for expr in {alert.expr, alert.query}:
+            yield from _parse(f"{rendered.name}: alert {alert.name}", expr)
+    for panel in rendered.panels:
+        for query in panel.queries:
+            yield from _parse(f"{rendered.name}: panel {panel.id}", query.expr)
+
+
+def _parse(what: str, expr: str) -> Iterator[Finding]:
+    for variable, value in _GRAFANA_VARIABLES.items():
+        expr = expr.replace(variable, value)
+    try:
+        promql_parser.parse(expr)
+    except ValueError as error:
+        yield Finding(what, f"is not PromQL: {error}: {expr}")
+
+
+def _promtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
+    rules = sorted((folder / conventions.RULES_DIR).glob("*.yml"))
+    progress(f"promtool check rules on {len(rules)} files")
+    yield from _run("promtool check rules", [str(tool), "check", "rules", *map(str, rules)])
+    progress("promtool check config")
+    yield from _run("promtool check config", [str(tool), "check", "config", str(folder / conventions.PROMETHEUS_CONFIG)])
+    tests = sorted((folder / conventions.TESTS_DIR).glob("*.yml"))
+    progress(f"promtool test rules on {len(tests)} files")
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for found in pool.map(lambda file: _test(tool, file), tests):
+            yield from found
+
+
+def _test(tool: Path, file: Path) -> list[Finding]:
+    return list(_run(f"promtool test rules {file.name}", [str(tool), "test", "rules", str(file)]))
+
+
+def _amtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
+    progress("amtool check-config")
+    yield from _run("amtool check-config", [str(tool), "check-config", str(folder / conventions.ALERTMANAGER_CONFIG)])
+
+
+def _run(what: str, command: Sequence[str]) -> Iterator[Finding]:
+    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": _TIMEOUT, "stdin": subprocess.DEVNULL}
+    try:
+        done = subprocess.run(command, check=False, **options)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield Finding(what, f"did not end: {error}")
+        return
+    if done.returncode != 0:
+        yield Finding(what, (done.stderr + done.stdout).strip())
