@@ -3,8 +3,9 @@
 from .addresses import Addresses
 from .check import Finding, check
 from .model import Alert, Artifact, Panel, Query, ServiceView
-from .packs import Pack, PackError, Packs, load_packs
+from .packs import Pack, Packs, load_packs
 from .render import PARTS, iterate, render, view
+from .sources import PackError
 from .text import TemplateError
 from .validation import validate
 from .writer import Written, current, write

@@ -18,7 +18,7 @@ _OPERATORS: Final = {"above": ">", "below": "<"}
 
 
 def render_alerts(catalog: Catalog, packs: Packs, service: Service, scope: Mapping[str, Any]) -> list[Alert]:
-    """Return the alerts of *service* in the order of its packs; disabled ones and those that do not apply are left out."""
+    """Return the alerts of *service* in the order of its packs, without those that are off or do not apply."""
     found: list[Alert] = []
     for pack in packs.of(service.kind):
         for template in pack.alerts:
@@ -130,7 +130,9 @@ def _likely_cause(dependencies: list[str]) -> str:
     names = "|".join(dependencies)
     query = f'ALERTS{{alertstate=\\"firing\\",service=~\\"{names}\\"}}'
     each = "{{ .Labels.service }}: {{ .Labels.alertname }}; "
-    return f'{{{{ range query "{query}" }}}}{each}{{{{ else }}}}none of its dependencies has a firing alert{{{{ end }}}}'
+    return (
+        f'{{{{ range query "{query}" }}}}{each}{{{{ else }}}}none of its dependencies has a firing alert{{{{ end }}}}'
+    )
 
 
 def _with(alert: Alert, expr: str, labels: dict[str, str], tests: tuple[dict[str, Any], ...]) -> Alert:

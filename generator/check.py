@@ -22,6 +22,7 @@ from .validation import validate
 TOOLS: Final = ("promtool", "amtool")
 _GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
 _TIMEOUT: Final = 1800
+_PACKAGES: Final = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 Progress = Callable[[str], None]
 
 
@@ -46,9 +47,9 @@ def check(
     require_tools: bool = False,
     progress: Progress = lambda _: None,
 ) -> list[Finding]:
-    """Return everything that is wrong with what *folder* holds for *catalog*; *tools* maps promtool and amtool to paths.
+    """Return everything that is wrong with what *folder* holds for *catalog*.
 
-    A missing tool is a warning that names what went unchecked; with *require_tools* it is an error.
+    *tools* maps promtool and amtool to their paths.     A missing tool is a warning that names what went unchecked; with *require_tools* it is an error.
     """
     findings = [*_catalog_findings(catalog, packs)]
     progress(f"parsing the expressions of {len(catalog.services)} services")
@@ -57,7 +58,7 @@ def check(
         tool = tools.get(name)
         if tool is None:
             severity = Severity.ERROR if require_tools else Severity.WARNING
-            text = "is not on PATH; what it checks went unchecked. Install it (Debian: prometheus, prometheus-alertmanager)"
+            text = f"is not on PATH and its checks were left out; install it (Debian: {_PACKAGES[name]})"
             findings.append(Finding(name, text, severity))
         else:
             findings += run(tool, folder, progress)
@@ -73,7 +74,8 @@ def _catalog_findings(catalog: Catalog, packs: Packs) -> Iterator[Finding]:
 def _tier_one(catalog: Catalog) -> Iterator[Problem]:
     for name, service in sorted(catalog.services.items()):
         if service.tier == 1 and not service.runbook.mitigations:
-            text = f'service "{name}": a tier-1 runbook needs a mitigation of its own; add runbook: mitigations: [{{when: …, do: …}}]'
+            mend = "add runbook: mitigations: [{when: …, do: …}]"
+            text = f'service "{name}": a tier-1 runbook needs a mitigation of its own; {mend}'
             yield Problem(catalog.where("services", name), text, Severity.WARNING)
 
 
@@ -100,7 +102,9 @@ def _promtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]
     progress(f"promtool check rules on {len(rules)} files")
     yield from _run("promtool check rules", [str(tool), "check", "rules", *map(str, rules)])
     progress("promtool check config")
-    yield from _run("promtool check config", [str(tool), "check", "config", str(folder / conventions.PROMETHEUS_CONFIG)])
+    yield from _run(
+        "promtool check config", [str(tool), "check", "config", str(folder / conventions.PROMETHEUS_CONFIG)]
+    )
     tests = sorted((folder / conventions.TESTS_DIR).glob("*.yml"))
     progress(f"promtool test rules on {len(tests)} files")
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:

@@ -1,6 +1,7 @@
 """Dialects: which metrics and labels say how many requests came, failed and were slow. Data, one file each."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +11,19 @@ from .sources import Node, Sources
 
 _FOLDER: Final = "alerts/dialects"
 _KEYS: Final = frozenset(
-    {"events", "buckets", "seconds_per_unit", "active", "labels", "ignore", "counted", "bad", "throttled", "shed", "example"}
+    {
+        "events",
+        "buckets",
+        "seconds_per_unit",
+        "active",
+        "labels",
+        "ignore",
+        "counted",
+        "bad",
+        "throttled",
+        "shed",
+        "example",
+    }
 )
 
 
@@ -40,7 +53,9 @@ class Dialect:
         """The SLIs that can be formed from it."""
         return (("availability",) if self.bad else ()) + (("latency",) if self.buckets else ())
 
-    def rate(self, metric: str, matchers: tuple[str, ...], common: str, window: str, by: str = "job", offset: str = "") -> str:
+    def rate(
+        self, metric: str, matchers: tuple[str, ...], common: str, window: str, by: str = "job", offset: str = ""
+    ) -> str:
         """Return PromQL for the events a second of *metric* that match any of *matchers*, summed *by* labels."""
         past = f" offset {offset}" if offset else ""
         rates = [f"rate({metric}{{{_join(common, self.ignore, each)}}}[{window}]{past})" for each in matchers]
@@ -59,8 +74,8 @@ def load_dialects(sources: Sources) -> dict[tuple[str, str], Dialect]:
     return found
 
 
-def find_dialect(dialects: dict[tuple[str, str], Dialect], kind: str, name: str) -> Dialect | None:
-    """Return the dialect of *kind*, or None where the kind has none at all; an unknown name is an error with a guess."""
+def find_dialect(dialects: Mapping[tuple[str, str], Dialect], kind: str, name: str) -> Dialect | None:
+    """Return the dialect of *kind*, or None where the kind has none; an unknown name is an error with a guess."""
     names = sorted(each for of, each in dialects if of == kind)
     if not names:
         return None
@@ -73,7 +88,9 @@ def find_dialect(dialects: dict[tuple[str, str], Dialect], kind: str, name: str)
 
 def _read(name: str, node: Node) -> Dialect:
     fields = node.fields(_KEYS, frozenset({"events", "bad"}))
-    texts = {key: fields[key].text for key in ("events", "buckets", "active", "ignore", "throttled", "shed") if key in fields}
+    texts = {
+        key: fields[key].text for key in ("events", "buckets", "active", "ignore", "throttled", "shed") if key in fields
+    }
     lists = {key: tuple(entry.text for entry in fields[key].list()) for key in ("counted", "bad") if key in fields}
     example = {
         group: {label: value.text for label, value in labels.items()}

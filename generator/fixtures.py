@@ -10,7 +10,9 @@ from seawall.catalog import Duration
 from .dialects import Dialect
 from .text import Template, number
 
-STEP: Final = 60  # seconds between samples and between evaluations: the widest that a window of two minutes can be read from
+STEP: Final = (
+    60  # seconds between samples and between evaluations: the widest that a window of two minutes can be read from
+)
 _SHORT: Final = re.compile(r"(?P<start>-?[\d.e]+)?(?P<growth>[+-][\d.e]+)?")
 _CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
 
@@ -29,8 +31,8 @@ def render_tree(tree: Any, scope: Mapping[str, Any]) -> Any:
 def values(spec: Any, seconds: float) -> str:
     """Return promtool's notation for *spec* over *seconds*.
 
-    ``12`` is a constant; ``+5`` a counter that grows by five a minute; ``100-2`` a gauge that falls by two a minute. A list
-    of phases says each one's length: ``[{for: 20m, value: 1}, {gone: yes}]``; the last one lasts to the end.
+    ``12`` is a constant; ``+5`` a counter that grows by five a minute; ``100-2`` a gauge that falls by two a minute.
+    A list of phases says each one's length: ``[{for: 20m, value: 1}, {gone: yes}]``; the last one lasts to the end.
     """
     phases = spec if isinstance(spec, list) else [shorthand(str(spec))]
     parts, level, left = [], 0.0, math.ceil(seconds / STEP) + 1
@@ -79,7 +81,9 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
         for bound in sorted({*le, slowest}):
             text = number(bound / dialect.seconds_per_unit)
             fast = name != "slow" or bound >= slowest
-            series[_series(dialect.buckets, {**own, "le": text})] = counts if fast else [_still(each) for each in counts]
+            series[_series(dialect.buckets, {**own, "le": text})] = (
+                counts if fast else [_still(each) for each in counts]
+            )
         series[_series(dialect.buckets, {**own, "le": "+Inf"})] = counts
     return series
 
@@ -97,5 +101,3 @@ def _still(phase: Mapping[str, str]) -> dict[str, str]:
 def _series(metric: str, labels: Mapping[str, str]) -> str:
     inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()) if value != "")
     return f"{metric}{{{inside}}}"
-
-

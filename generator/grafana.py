@@ -86,7 +86,12 @@ def _defaults(panel: Panel) -> dict[str, Any]:
         defaults["max"] = panel.maximum
     if panel.kind == "timeseries":
         style = "line" if panel.thresholds else "off"
-        defaults["custom"] = {"lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "thresholdsStyle": {"mode": style}}
+        defaults["custom"] = {
+            "lineWidth": 1,
+            "fillOpacity": 10,
+            "showPoints": "never",
+            "thresholdsStyle": {"mode": style},
+        }
     return defaults
 
 
@@ -116,9 +121,7 @@ def _links(catalog: Catalog, service: Service) -> list[dict[str, Any]]:
     targets = [("Portal", f"{portal}{conventions.SERVICES_PATH}/{service.name}")]
     grafana = catalog.defaults.grafana_url
     if grafana:
-        targets += [
-            (name, conventions.dashboard_url(grafana, portal, name)) for name in sorted(service.depends_on)
-        ]
+        targets += [(name, conventions.dashboard_url(grafana, portal, name)) for name in sorted(service.depends_on)]
     return [
         {"title": title, "type": "link", "url": url, "icon": "external link", "targetBlank": True, "tags": []}
         for title, url in targets

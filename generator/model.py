@@ -40,7 +40,7 @@ class Alert:
     """One alerting rule of one service, every override applied.
 
     *threshold* is the number that the catalog can override, in *unit*; None where the alert has none.
-    *expr* is the whole expression; *query* is its left side without the comparison: what a chart draws against *threshold*.
+    *expr* is the whole expression; *query* its left side without the comparison: what a chart draws.
     """
 
     name: str

@@ -17,11 +17,30 @@ from .text import Template
 COMMON: Final = "_service"
 STACK_KIND: Final = "seawall"
 _ALERT_KEYS: Final = frozenset(
-    "alert when each expr above below unit guards for severity class labels summary description panel proof".split()
+    [
+        "alert",
+        "when",
+        "each",
+        "expr",
+        "above",
+        "below",
+        "unit",
+        "guards",
+        "for",
+        "severity",
+        "class",
+        "labels",
+        "summary",
+        "description",
+        "panel",
+        "proof",
+    ]
 )
-_ALERT_REQUIRED: Final = frozenset("alert expr severity class summary description".split())
-_PANEL_KEYS: Final = frozenset("id when each title description unit kind queries thresholds max".split())
-_PANEL_REQUIRED: Final = frozenset("id title description unit queries".split())
+_ALERT_REQUIRED: Final = frozenset(["alert", "expr", "severity", "class", "summary", "description"])
+_PANEL_KEYS: Final = frozenset(
+    ["id", "when", "each", "title", "description", "unit", "kind", "queries", "thresholds", "max"]
+)
+_PANEL_REQUIRED: Final = frozenset(["id", "title", "description", "unit", "queries"])
 SEVERITIES: Final = ("page", "ticket")
 CLASSES: Final = ("symptom", "cause")
 
@@ -109,7 +128,10 @@ class Packs:
 
 
 def load_packs(templates: Path | None = None) -> Packs:
-    """Return the packs; files below *templates* go before Seawall's own. Raise PackError or TemplateError with the place."""
+    """Return the packs; files below *templates* go before Seawall's own.
+
+    Raise PackError or TemplateError with the place.
+    """
     sources = Sources(templates)
     dialects = load_dialects(sources)
     packs = {kind: _load(kind, sources) for kind in sources.stems("alerts", ".yaml.j2")}
@@ -150,12 +172,16 @@ def _alert(node: Node) -> AlertTemplate:
     fields = node.fields(_ALERT_KEYS, _ALERT_REQUIRED)
     name = fields["alert"].text
     if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name):
-        raise PackError(fields["alert"].position, f"{name!r} is not an alert's name; write CamelCase, such as RedisDown")
+        raise PackError(
+            fields["alert"].position, f"{name!r} is not an alert's name; write CamelCase, such as RedisDown"
+        )
     bound = next((key for key in ("above", "below") if key in fields), "")
     if bound and "unit" not in fields:
         raise PackError(node.position, f"alert {name}: a threshold needs its unit; add unit: ratio, seconds, …")
     if fields["class"].text not in CLASSES:
-        raise PackError(fields["class"].position, f"alert {name}: class is symptom or cause, not {fields['class'].text!r}")
+        raise PackError(
+            fields["class"].position, f"alert {name}: class is symptom or cause, not {fields['class'].text!r}"
+        )
     return AlertTemplate(
         name,
         node.position,
@@ -173,7 +199,9 @@ def _alert(node: Node) -> AlertTemplate:
         threshold=_template(fields[bound], "plain") if bound else None,
         unit=fields["unit"].text if "unit" in fields else "",
         guards=tuple(_template(guard, "promql") for guard in fields["guards"].list()) if "guards" in fields else (),
-        labels=tuple((key, _template(value, "annotation")) for key, value in fields["labels"].items()) if "labels" in fields else (),
+        labels=tuple((key, _template(value, "annotation")) for key, value in fields["labels"].items())
+        if "labels" in fields
+        else (),
     )
 
 
@@ -200,7 +228,9 @@ def _panel(node: Node, row: Template) -> PanelTemplate:
         description=_template(fields["description"], "plain"),
         unit=fields["unit"].text,
         queries=tuple(queries),
-        thresholds=tuple(_template(each, "plain") for each in fields["thresholds"].list()) if "thresholds" in fields else (),
+        thresholds=tuple(_template(each, "plain") for each in fields["thresholds"].list())
+        if "thresholds" in fields
+        else (),
         kind=fields["kind"].text if "kind" in fields else "timeseries",
         maximum=float(fields["max"].text) if "max" in fields else None,
         when=fields["when"].text if "when" in fields else "",
@@ -213,9 +243,13 @@ def _check_complete(pack: Pack, common: Pack | None) -> None:
     for alert in pack.alerts:
         if alert.panel not in panels:
             known = ", ".join(sorted(panels))
-            raise PackError(alert.position, f"alert {alert.name}: panel {alert.panel!r} is not in the dashboard; known are {known}")
+            raise PackError(
+                alert.position, f"alert {alert.name}: panel {alert.panel!r} is not in the dashboard; known are {known}"
+            )
         if alert.name not in pack.sections:
-            raise PackError(alert.position, f"alert {alert.name} has no runbook; add '# {alert.name}' to runbooks/{pack.kind}.md.j2")
+            raise PackError(
+                alert.position, f"alert {alert.name} has no runbook; add '# {alert.name}' to runbooks/{pack.kind}.md.j2"
+            )
         if "fires" not in alert.proof:
             raise PackError(alert.position, f"alert {alert.name} has no proof; add proof: with an input that fires it")
     for name, section in pack.sections.items():

@@ -6,7 +6,7 @@ from typing import Any
 from seawall.catalog import Service
 
 from .model import Panel, Query
-from .packs import PanelTemplate, Packs
+from .packs import Packs, PanelTemplate
 from .text import TemplateError, evaluate
 
 

@@ -9,7 +9,6 @@ from seawall.catalog import Catalog, Service
 from .addresses import Addresses
 
 
-
 def prometheus_config(catalog: Catalog, addresses: Addresses) -> dict[str, Any]:
     """Return prometheus.yml as plain data; relative paths are relative to the file's folder."""
     interval = str(catalog.defaults.scrape_interval)
@@ -28,7 +27,11 @@ def prometheus_config(catalog: Catalog, addresses: Addresses) -> dict[str, Any]:
                 "job_name": "seawall-probes",
                 "http_sd_configs": [{"url": f"http://{addresses.exporter}/targets", "refresh_interval": "30s"}],
             },
-            *(_discovered(service) for _, service in sorted(catalog.services.items()) if isinstance(service.targets, dict)),
+            *(
+                _discovered(service)
+                for _, service in sorted(catalog.services.items())
+                if isinstance(service.targets, dict)
+            ),
         ],
     }
 

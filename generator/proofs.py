@@ -144,7 +144,7 @@ def _filled(key: str, scope: Mapping[str, Any]) -> str:
 
 
 def with_matchers(service: Service, series: str) -> str:
-    """Return *series* with the job and the catalog's matchers of *service* among its labels, unless it names a job itself."""
+    """Return *series* with the job and the matchers of *service* among its labels, unless it names a job itself."""
     metric, _, inside = series.partition("{")
     own = inside.rstrip("}")
     if re.search(r'(^|,)job="', own):

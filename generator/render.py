@@ -29,6 +29,8 @@ STACK: Final = Service(name=conventions.STACK_SERVICE, kind=STACK_KIND, team=con
 class _Rendered:
     """One service with everything that its artifacts are made from."""
 
+    catalog: Catalog
+    packs: Packs
     service: Service
     scope: Mapping[str, Any]
     alerts: list[Alert]
@@ -44,12 +46,15 @@ def render(catalog: Catalog, packs: Packs, addresses: Addresses | None = None) -
 def iterate(
     catalog: Catalog, packs: Packs, addresses: Addresses | None = None, only: frozenset[str] = frozenset()
 ) -> Iterator[Artifact]:
-    """Yield the artifacts service by service, so that ten thousand services need the memory of one; *only* names parts."""
+    """Yield the artifacts service by service, so that ten thousand services need the memory of one.
+
+    *only* names the wanted PARTS; empty means all of them.
+    """
     where = addresses or Addresses()
     errors = [problem for problem in validate(catalog, packs) if problem.severity == "error"]
     if errors:
         raise CatalogError(errors)
-    wanted = frozenset(PARTS) if not only else only
+    wanted = only if only else frozenset(PARTS)
     if "rules" in wanted:
         for name, groups in slo_rules.shared_groups(catalog, packs).items():
             yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, "")))
@@ -59,12 +64,11 @@ def iterate(
     if "prometheus" in wanted:
         config = prometheus_config(catalog, where)
         yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
-    order = slo_rules.SHARED_ORDER
     for service in (STACK, *(catalog.services[name] for name in sorted(catalog.services))):
         rendered = _render(catalog, packs, service)
         for part in PARTS:
             if part in wanted:
-                yield from PARTS[part](catalog, packs, rendered, order)
+                yield from PARTS[part](rendered)
 
 
 def view(catalog: Catalog, packs: Packs, service_name: str) -> ServiceView:
@@ -78,7 +82,7 @@ def _render(catalog: Catalog, packs: Packs, service: Service) -> _Rendered:
     scope = variables(catalog, packs, service)
     alerts = render_alerts(catalog, packs, service, scope)
     panels = render_panels(packs, service, scope)
-    return _Rendered(service, scope, alerts, panels, slo_rules.service_rules(packs, service))
+    return _Rendered(catalog, packs, service, scope, alerts, panels, slo_rules.service_rules(packs, service))
 
 
 def _header(catalog: Catalog, service: str) -> str:
@@ -90,11 +94,11 @@ def _rules_path(name: str) -> str:
     return f"{conventions.RULES_DIR}/{name}.yml"
 
 
-def _rules(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
+def _rules(of: _Rendered) -> Iterator[Artifact]:
     name = of.service.name
     groups = [{"name": f"{name}-slos", "interval": slo_rules.INTERVAL, "rules": of.own_rules}] if of.own_rules else []
     groups.append({"name": name, "interval": slo_rules.INTERVAL, "rules": [_alert_rule(alert) for alert in of.alerts]})
-    yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, name)))
+    yield Artifact(_rules_path(name), dump({"groups": groups}, _header(of.catalog, name)))
 
 
 def _alert_rule(alert: Alert) -> dict[str, Any]:
@@ -104,40 +108,40 @@ def _alert_rule(alert: Alert) -> dict[str, Any]:
     return {**rule, "labels": alert.labels, "annotations": alert.annotations}
 
 
-def _tests(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
+def _tests(of: _Rendered) -> Iterator[Artifact]:
     name = of.service.name
-    tests = [healthy_test(packs, of.service, of.scope), *(test for alert in of.alerts for test in alert.tests)]
+    tests = [healthy_test(of.packs, of.service, of.scope), *(test for alert in of.alerts for test in alert.tests)]
     own = [f"{name}-slos"] if of.own_rules else []
     files = slo_rules.shared_files(of.service)
     for pace, group in merged(tests).items():
         content = {
             "rule_files": [f"../rules/{each}.yml" for each in (*files, conventions.SHARED_RULES, name)],
             "evaluation_interval": pace or "1m",
-            "group_eval_order": [*own, *files, *order, name],
+            "group_eval_order": [*own, *files, *slo_rules.SHARED_ORDER, name],
             "tests": group,
         }
         suffix = f"-{pace}" if pace else ""
-        yield Artifact(f"{conventions.TESTS_DIR}/{name}{suffix}.yml", dump(content, _header(catalog, name)))
+        yield Artifact(f"{conventions.TESTS_DIR}/{name}{suffix}.yml", dump(content, _header(of.catalog, name)))
 
 
-def _dashboards(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
-    model = grafana.dashboard(catalog, of.service, of.panels)
+def _dashboards(of: _Rendered) -> Iterator[Artifact]:
+    model = grafana.dashboard(of.catalog, of.service, of.panels)
     yield Artifact(f"{conventions.DASHBOARDS_DIR}/{of.service.team}/{model['uid']}.json", grafana.to_json(model))
 
 
-def _runbooks(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
-    header = f"<!-- {_header(catalog, of.service.name)} -->\n\n"
-    for name, text in render_runbooks(catalog, packs, of.service, of.alerts, of.panels, of.scope).items():
+def _runbooks(of: _Rendered) -> Iterator[Artifact]:
+    header = f"<!-- {_header(of.catalog, of.service.name)} -->\n\n"
+    for name, text in render_runbooks(of.catalog, of.packs, of.service, of.alerts, of.panels, of.scope).items():
         yield Artifact(f"{conventions.RUNBOOKS_DIR}/{of.service.name}/{name}.md", (header + text).encode())
 
 
-def _targets(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
+def _targets(of: _Rendered) -> Iterator[Artifact]:
     content = targets(of.service)
     if content is not None:
         yield Artifact(f"{conventions.TARGETS_DIR}/{of.service.name}.json", content)
 
 
-def _service_file(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
+def _service_file(of: _Rendered) -> Iterator[Artifact]:
     service = of.service
     if service.kind == STACK_KIND:
         return
@@ -151,10 +155,10 @@ def _service_file(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[st
     yield Artifact(f"{conventions.SERVICES_DIR}/{service.name}.json", content)
 
 
-_Part = Callable[[Catalog, Packs, _Rendered, tuple[str, ...]], Iterator[Artifact]]
+_Part = Callable[[_Rendered], Iterator[Artifact]]
 
 
-def _nothing_per_service(catalog: Catalog, packs: Packs, of: _Rendered, order: tuple[str, ...]) -> Iterator[Artifact]:
+def _nothing(_: _Rendered) -> Iterator[Artifact]:
     return iter(())
 
 
@@ -166,6 +170,6 @@ PARTS: Final[dict[str, _Part]] = {
     "runbooks": _runbooks,
     "targets": _targets,
     "services": _service_file,
-    "prometheus": _nothing_per_service,
-    "routes": _nothing_per_service,
+    "prometheus": _nothing,
+    "routes": _nothing,
 }

@@ -8,6 +8,7 @@ from seawall.catalog import Catalog, Service
 from .model import Alert, Panel
 from .packs import Pack, Packs
 from .text import Raw
+from .variables import variables
 
 
 def render_runbooks(
@@ -42,9 +43,7 @@ def _render(
 ) -> str:
     first = same[0]
     local = {**scope, "threshold": first.threshold, "for": first.for_seconds}
-    parts = {
-        heading: Raw(template.render(local)) for heading, template in pack.sections[first.name].parts.items()
-    }
+    parts = {heading: Raw(template.render(local)) for heading, template in pack.sections[first.name].parts.items()}
     team = catalog.teams.get(service.team)
     return packs.layout.render(
         {
@@ -62,3 +61,9 @@ def _render(
             "kinds": {name: catalog.services[name].kind for name in scope["dependencies"]},
         }
     )
+
+
+def meaning(packs: Packs, kind: str, alert: str, catalog: Catalog, service: Service) -> str:
+    """Return what the runbook says that *alert* means."""
+    section = next(pack.sections[alert] for pack in packs.of(kind) if alert in pack.sections)
+    return section.parts["Meaning"].render(variables(catalog, packs, service))

@@ -38,7 +38,9 @@ def _parts(file: str, alert: str, first: int, body: str) -> dict[str, Template]:
     for heading, line, text in _split(body, "## ", first + 1):
         position = Position(file, line + 1)
         if heading not in KNOWN:
-            raise PackError(Position(file, line), f"runbook {alert}: unknown part {heading!r}; known are {', '.join(KNOWN)}")
+            raise PackError(
+                Position(file, line), f"runbook {alert}: unknown part {heading!r}; known are {', '.join(KNOWN)}"
+            )
         if text.strip():
             parts[heading] = Template.compile(text.strip("\n"), position, "markdown")
     missing = [heading for heading in REQUIRED if heading not in parts]

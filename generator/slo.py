@@ -44,7 +44,7 @@ def pairs_that_can_fire(objective: float) -> tuple[Pair, ...]:
 
 
 def detection_seconds(pair: Pair, objective: float, error_ratio: float) -> float:
-    """Return how long a constant *error_ratio* takes to fire *pair* after a healthy long window; inf if it never does."""
+    """Return the seconds that a constant *error_ratio* takes to fire *pair* after a healthy long window, or inf."""
     threshold = pair.factor * float(1 - ratio(objective))
     return SECONDS[pair.window] * threshold / error_ratio if error_ratio > threshold else float("inf")
 

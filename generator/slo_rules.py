@@ -1,4 +1,4 @@
-"""Recording rules of SLOs: event rates of all services at once, then ratios, weights, burn rates and budgets from them."""
+"""Recording rules of SLOs: event rates of all services at once, then ratios, weights, burn rates and budgets."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -179,16 +179,16 @@ def _burn_rules() -> list[Rule]:
     for window in arithmetic.SECONDS:
         labels = {"window": window}
         rate = {kind: f"slo:{kind}:rate{window}" for kind in ("total", "bad")}
-        rules.append(
-            {"record": "slo:error:ratio", "expr": f"{rate['bad']} / ({rate['total']} > 0)", "labels": labels}
-        )
+        rules.append({"record": "slo:error:ratio", "expr": f"{rate['bad']} / ({rate['total']} > 0)", "labels": labels})
         rules.append({"record": "slo:burn_rate:ratio", "expr": _burn_rate(window), "labels": labels})
         rules.append({"record": "slo:bad:events", "expr": _bad_events(window), "labels": labels})
     return rules
 
 
 def _burn_rate(window: str) -> str:
-    weight = f"clamp(slo:total:rate{window} / (last_over_time(seawall:slo_total:mean[2h]) > 0), 1, {arithmetic.MAX_WEIGHT})"
+    weight = (
+        f"clamp(slo:total:rate{window} / (last_over_time(seawall:slo_total:mean[2h]) > 0), 1, {arithmetic.MAX_WEIGHT})"
+    )
     settled = f"last_over_time(slo:history:days[2h]) >= {arithmetic.BOOTSTRAP_DAYS}"
     one = f"(0 * slo:total:rate{window} + 1)"
     ratio = f'slo:error:ratio{{window="{window}"}} / {_ON} group_left () (1 - slo:objective:ratio)'
@@ -205,7 +205,8 @@ def _bad_events(window: str) -> str:
 
 def _slow_rules() -> list[Rule]:
     sampled = [
-        {"record": f"seawall:slo_{kind}:rate5m_every5m", "expr": f"slo:{kind}:rate5m"} for kind in ("total", "bad", "good")
+        {"record": f"seawall:slo_{kind}:rate5m_every5m", "expr": f"slo:{kind}:rate5m"}
+        for kind in ("total", "bad", "good")
     ]
     chained = [
         {"record": f"slo:{kind}:rate{window}", "expr": f"avg_over_time(seawall:slo_{kind}:rate5m_every5m[{window}])"}

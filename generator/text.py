@@ -78,7 +78,11 @@ def environment(context: str) -> jinja2.Environment:
         return escape(str(value))
 
     env = jinja2.Environment(  # noqa: S701 - nothing here is HTML; finalize escapes for the context
-        undefined=jinja2.StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     env.filters["number"] = lambda value: Raw(number(value))
     env.filters["percent"] = lambda value: Raw(f"{number(value * 100)} %")

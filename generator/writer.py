@@ -38,9 +38,7 @@ class Written:
         return not (self.added or self.changed or self.removed)
 
 
-def write(
-    artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path], None] | None = None
-) -> Written:
+def write(artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path], None] | None = None) -> Written:
     """Make *folder* hold exactly *artifacts*; an error leaves what it served before.
 
     *verify* is called with the new set's path before it serves; what it raises stops the flip. Unchanged files are hard
@@ -82,7 +80,9 @@ def current(folder: Path) -> dict[str, bytes]:
 
 def _fill(artifacts: Iterable[Artifact], target: Path, serving: Path | None) -> Written:
     before = set(_paths(serving)) if serving else set()
-    added, changed, kept = [], [], set()
+    added: list[str] = []
+    changed: list[str] = []
+    kept: set[str] = set()
     made: set[Path] = set()
     total = 0
     for artifact in artifacts:
@@ -137,9 +137,7 @@ def _serving(folder: Path) -> str:
 
 
 def _paths(root: Path) -> list[str]:
-    return sorted(
-        str((Path(parent) / name).relative_to(root)) for parent, _, names in os.walk(root) for name in names
-    )
+    return sorted(str((Path(parent) / name).relative_to(root)) for parent, _, names in os.walk(root) for name in names)
 
 
 def _claim(folder: Path) -> None:

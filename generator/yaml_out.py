@@ -10,12 +10,15 @@ from typing import Any, Final
 from .text import number
 
 _PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
-_WORDS: Final = frozenset("true false null yes no on off y n".split())
-_ESCAPED: Final = re.compile(r'["\\]|[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]')
+_WORDS: Final = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])
+_QUOTED: Final = re.compile(r"[\x20-\x7e]*[\"\\][\x20-\x7e]*")
+_ESCAPED: Final = re.compile(
+    r'["\\]|[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]'
+)
 
 
 def dump(value: Mapping[str, Any], header: str = "") -> bytes:
-    """Return *value* (mappings, sequences, strings, numbers, booleans, None) as UTF-8 YAML, after *header* as a comment."""
+    """Return *value*, plain data, as UTF-8 YAML after *header* as a comment."""
     lines = [f"# {line}" for line in header.split("\n") if line]
     _mapping(value, "", lines)
     return ("\n".join(lines) + "\n").encode()
@@ -60,6 +63,8 @@ def _scalar(item: Any) -> str:
 def _string(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
+    if _QUOTED.fullmatch(text):  # PromQL reads better without backslashes
+        return "'" + text.replace("'", "''") + "'"
     return '"' + _ESCAPED.sub(_escape, text) + '"'
 
 

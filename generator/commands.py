@@ -1,0 +1,198 @@
+"""The commands of the generator: render, check, diff, explain, init."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from seawall.catalog import Catalog, SeawallError, Severity, load
+
+from .check import TOOLS, Finding
+from .check import check as run_check
+from .diff import compare, unified
+from .explain import explanation
+from .packs import Packs, load_packs
+from .questions import Answers, first_catalog
+from .render import PARTS, iterate
+from .validation import validate
+from .writer import Written, current, write
+
+_CATALOG: Final = click.argument("catalog", type=click.Path(path_type=Path))
+_TEMPLATES: Final = click.option(
+    "--templates",
+    type=click.Path(path_type=Path),
+    help="A folder laid out as alerts/, dashboards/, runbooks/; its files go first.",
+)
+_TODAY: Final = click.option(
+    "--today",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day that overrides and windows are judged by. Default: today.",
+)
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _CATALOG(_TEMPLATES(_TODAY(command)))
+
+
+def _open(catalog: Path, templates: Path | None, today: datetime | None) -> tuple[Catalog, Packs]:
+    return load(catalog, today=today.date() if today else date.today()), load_packs(templates)
+
+
+def _warn(catalog: Catalog, packs: Packs) -> None:
+    for problem in [*catalog.warnings, *validate(catalog, packs)]:
+        if problem.severity is Severity.WARNING:
+            click.secho(str(problem), fg="yellow", err=True)
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        click.secho(f"… {text}", dim=True, err=True)
+
+
+@click.command()
+@_common
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="The folder to render into; new, empty or Seawall's."
+)
+@click.option("--only", default="", help=f"Comma-separated parts for a set-up that you have: {', '.join(PARTS)}.")
+def render(catalog: Path, templates: Path | None, today: datetime | None, out: Path, only: str) -> None:
+    """Render CATALOG, a file or a folder, into rules, tests, dashboards, runbooks, routing and targets.
+
+    All or nothing: where anything is wrong the folder keeps serving what it held. Exit code 0, or 1 with every problem.
+
+    Example: seawall render catalog.yaml --out build
+    """
+    parts = _parts(only)
+    loaded, packs = _open(catalog, templates, today)
+    _warn(loaded, packs)
+    _progress(f"rendering {len(loaded.services)} services")
+    click.echo(_summary(write(iterate(loaded, packs, only=parts), out), out))
+
+
+def _parts(only: str) -> frozenset[str]:
+    parts = frozenset(part.strip() for part in only.split(",") if part.strip())
+    for part in sorted(parts - PARTS.keys()):
+        raise SeawallError(f"--only: there is no part {part!r}; the parts are {', '.join(PARTS)}")
+    return parts
+
+
+def _summary(written: Written, out: Path) -> str:
+    if written.is_unchanged:
+        return f"{out}: unchanged, {written.total} files"
+    counts = (len(written.added), len(written.changed), len(written.removed))
+    new, changed, gone = (f"{count} {word}" for count, word in zip(counts, ("new", "changed", "gone"), strict=True))
+    return f"{out}: {written.total} files ({new}, {changed}, {gone})"
+
+
+@click.command()
+@_common
+@click.option("--require-tools", is_flag=True, help="A missing promtool or amtool is an error.")
+@click.option("--strict", is_flag=True, help="Warnings are errors.")
+def check(catalog: Path, templates: Path | None, today: datetime | None, require_tools: bool, strict: bool) -> None:
+    """Check CATALOG, every expression, and every proof with the real promtool and amtool.
+
+    Exit code 0 when nothing stops a release, 1 otherwise.
+
+    Example: seawall check catalog.yaml --require-tools
+    """
+    loaded, packs = _open(catalog, templates, today)
+    with tempfile.TemporaryDirectory(prefix="seawall-check-") as folder:
+        out = Path(folder) / "build"
+        written = write(iterate(loaded, packs), out)
+        findings = run_check(loaded, packs, out, tools=find_tools(), require_tools=require_tools, progress=_progress)
+    for finding in findings:
+        click.secho(str(finding), fg="yellow" if finding.severity is Severity.WARNING else "red", err=True)
+    failed = [finding for finding in findings if strict or finding.severity is Severity.ERROR]
+    if failed:
+        click.secho(f"{len(failed)} of {len(findings)} findings must be mended", fg="red", err=True)
+        sys.exit(1)
+    click.secho(_verdict(loaded, written, findings), fg="green")
+
+
+def _verdict(catalog: Catalog, written: Written, findings: list[Finding]) -> str:
+    warnings = f", {len(findings)} warnings" if findings else ""
+    return f"{catalog.source}: {len(catalog.services)} services, {written.total} files, all proofs hold{warnings}"
+
+
+def find_tools() -> dict[str, Path | None]:
+    """Return where promtool and amtool are on PATH, or None."""
+    return {name: Path(found) if (found := shutil.which(name)) else None for name in TOOLS}
+
+
+@click.command()
+@_common
+@click.option(
+    "--against", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="A rendered folder."
+)
+@click.option("--stat", is_flag=True, help="Name the files alone.")
+def diff(catalog: Path, templates: Path | None, today: datetime | None, against: Path, stat: bool) -> None:
+    """Show what rendering CATALOG would change in a rendered folder.
+
+    Exit code 0 when nothing would change, 1 otherwise.
+
+    Example: seawall diff catalog.yaml --against build
+    """
+    loaded, packs = _open(catalog, templates, today)
+    changes = compare(current(against), iterate(loaded, packs))
+    for change in changes:
+        click.echo(f"{change.kind}: {change.path}" if stat else unified(change), nl=stat)
+    if changes:
+        sys.exit(1)
+    click.echo(f"{against}: nothing would change")
+
+
+@click.command()
+@click.argument("alert")
+@_CATALOG
+@_TEMPLATES
+@_TODAY
+@click.option("--service", required=True, help="The service whose alert is explained.")
+def explain(alert: str, catalog: Path, templates: Path | None, today: datetime | None, service: str) -> None:
+    """Explain ALERT of a service in CATALOG: what it means, its query, its numbers, who is told, its runbook.
+
+    Example: seawall explain HttpServiceFailing catalog.yaml --service checkout
+    """
+    loaded, packs = _open(catalog, templates, today)
+    click.echo(explanation(loaded, packs, service, alert))
+
+
+@click.command()
+@click.argument("catalog", type=click.Path(path_type=Path), default=Path("catalog.yaml"))
+@click.option("--team", help="Who answers for the service.")
+@click.option("--service", help="The service's name; it is the Prometheus job.")
+@click.option("--kind", help="What it is: http, worker, redis, host, …")
+@click.option("--target", help="host:port of its metrics endpoint.")
+@click.option("--url", help="Its address, where the exporter is to ask it; secrets as ${VARIABLE}.")
+@click.option("--objective", type=float, help="Availability in per cent, for kinds that have events.")
+def init(catalog: Path, **given: Any) -> None:
+    """Write a first CATALOG (default: catalog.yaml) from a few questions, or without a terminal from flags alone.
+
+    An existing file is never touched.
+
+    Example: seawall init --team shop --service checkout --kind http --target localhost:9464
+    """
+    if catalog.exists():
+        raise SeawallError(f"{catalog}: is there already; edit it, or name another file")
+    packs = load_packs()
+    answers = _ask(packs, given) if sys.stdin.isatty() else given
+    text = first_catalog(packs, Answers(**{key: value for key, value in answers.items() if value is not None}))
+    catalog.write_text(text, encoding="utf-8")
+    click.echo(f"{catalog}: written. Next: seawall check {catalog}")
+
+
+def _ask(packs: Packs, given: dict[str, Any]) -> dict[str, Any]:
+    answers = dict(given)
+    for key, question, default in (
+        ("team", "Which team answers for it", "my-team"),
+        ("service", "What is the service called", "my-service"),
+        ("kind", f"What is it ({', '.join(packs.kinds)})", "http"),
+    ):
+        answers[key] = answers[key] or click.prompt(question, default=default)
+    if not answers["target"] and not answers["url"]:
+        answers["target"] = click.prompt("Where are its metrics (host:port)", default="localhost:9464")
+    return answers

@@ -1,0 +1,70 @@
+"""One alert of one service in words: what it means, its query, its numbers, whom it tells, its runbook."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from seawall.catalog import AlertOverride, Catalog, Duration, SeawallError, Service
+
+from .alerts import active_override
+from .model import Alert
+from .packs import AlertTemplate, Packs
+from .render import STACK, view
+from .runbooks import meaning
+from .text import number
+
+
+def explanation(catalog: Catalog, packs: Packs, service_name: str, alert: str) -> str:
+    """Return the explanation as text; raise SeawallError with a guess for a service or an alert that is not there."""
+    service = STACK if service_name == STACK.name else catalog.services.get(service_name)
+    if service is None:
+        raise SeawallError(
+            f"there is no service {service_name!r} in {catalog.source}; {_guess(service_name, catalog.services)}"
+        )
+    names = packs.alert_names(service.kind)
+    if alert not in names:
+        raise SeawallError(
+            f"service {service_name!r} of kind {service.kind} has no alert {alert!r}; {_guess(alert, names)}"
+        )
+    rendered = [each for each in view(catalog, packs, service_name).alerts if each.name == alert]
+    override = active_override(catalog, service, alert)
+    lines = [f"{alert}: {service_name}", ""]
+    lines += [meaning(packs, service.kind, alert, catalog, service), ""]
+    lines += list(_absent(override, packs, service, alert)) if not rendered else [*_facts(rendered, override)]
+    return "\n".join(lines)
+
+
+def _absent(override: AlertOverride, packs: Packs, service: Service, alert: str) -> Iterator[str]:
+    if override.disabled is not None:
+        until = f" until {override.until}" if override.until else ""
+        yield f"It is switched off{until}: {override.disabled}"
+        return
+    conditions = sorted({each.when for each in _templates(packs, service, alert) if each.when})
+    yield f"It does not apply to this service: it needs {' or '.join(conditions) or 'an SLO'}."
+
+
+def _templates(packs: Packs, service: Service, alert: str) -> list[AlertTemplate]:
+    return [each for pack in packs.of(service.kind) for each in pack.alerts if each.name == alert]
+
+
+def _facts(rendered: list[Alert], override: AlertOverride) -> Iterator[str]:
+    for each in rendered:
+        extra = {key: value for key, value in each.labels.items() if key in ("slo", "window")}
+        if extra:
+            yield ", ".join(f"{key} {value}" for key, value in extra.items())
+        yield f"  query      {each.expr}"
+        if each.threshold is not None:
+            yield f"  threshold  {'above' if each.above else 'below'} {number(each.threshold)} {each.unit}"
+        yield f"  for        {Duration(each.for_seconds)}"
+        owner = f"tier {each.labels['tier']}, team {each.labels['team']}"
+        yield f"  severity   {each.severity} ({each.labels['class']}, {owner})"
+    changed = override.model_dump(exclude_defaults=True, by_alias=True)
+    if changed:
+        yield "  override   " + ", ".join(f"{key}: {value}" for key, value in changed.items())
+    yield f"  runbook    {rendered[0].runbook}"
+    yield f"  dashboard  {rendered[0].annotations['dashboard_url']}"
+
+
+def _guess(given: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
