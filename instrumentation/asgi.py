@@ -1,0 +1,173 @@
+"""The ASGI middleware: counts each HTTP request once, outermost, and asks the framework for nothing twice."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
+from typing import Any, Final
+
+from .diagnostics import say_once
+from .http_server import CLIENT_CLOSED_REQUEST, HttpServerMetrics
+from .tracing import ServerTracer
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+REQUEST_KEY: Final = "seawall.request"
+_SERVER_ERROR: Final = 500
+
+
+class AsgiRequest:
+    """Follow one request from its first byte in to its last byte out."""
+
+    __slots__ = (
+        "_begun",
+        "_ended",
+        "_headers",
+        "_metrics",
+        "_receive",
+        "_recorded",
+        "_send",
+        "_started",
+        "_streams",
+        "disconnected",
+        "mount",
+        "route",
+        "scope",
+        "span",
+        "status",
+    )
+
+    def __init__(self, metrics: HttpServerMetrics, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.route: str | None = None
+        self.mount = ""
+        self.status = 0
+        self.disconnected = False
+        self.span: Any = None
+        self._metrics = metrics
+        self._receive = receive
+        self._send = send
+        self._headers: Any = ()
+        self._ended = 0.0
+        self._recorded = False
+        self._streams = False
+        self._started = perf_counter()
+        self._begun = metrics.begin(scope.get("method", ""), scope.get("scheme", "http"))
+
+    async def receive(self) -> Message:
+        """Pass on what the server received, and notice when the client is gone."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.disconnected = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass on what the application sends, and notice the status and the last byte."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message.get("status", 0)
+            self._headers = message.get("headers", ())
+        await self._send(message)
+        if self._ended:
+            return
+        if kind == "http.response.body":
+            if not message.get("more_body", False):
+                self._complete()
+            elif not self._streams:
+                self._streams = True
+                if is_event_stream(self._headers):
+                    self._complete()
+        elif kind == "http.response.pathsend":
+            self._complete()
+
+    def _complete(self) -> None:
+        self._ended = perf_counter()
+        if self.disconnected:
+            self.status = CLIENT_CLOSED_REQUEST
+        # A failure waits for the end of the call: the exception comes after the response that it caused.
+        if self.status < _SERVER_ERROR:
+            self.record("")
+
+    def close(self, error: BaseException | None) -> None:
+        """Count the request when the application returned or raised, unless it was counted at its last byte."""
+        if self._recorded:
+            return
+        complete = self._ended > 0
+        if not complete:
+            self._ended = perf_counter()
+        cancelled = error is not None and not isinstance(error, Exception)
+        if not complete and (self.disconnected or cancelled or (error is None and self.status)):
+            self.status = CLIENT_CLOSED_REQUEST
+            error = None
+        self.status = self.status or _SERVER_ERROR
+        self.record(type(error).__qualname__ if error is not None else "", error)
+
+    def record(self, failure: str, error: BaseException | None = None) -> None:
+        """Count the request, once; never raises."""
+        self._recorded = True
+        try:
+            route = self.route if self.route is not None else self._fallback_route()
+            version = self.scope.get("http_version", "")
+            seconds = self._ended - self._started
+            self._metrics.end(self._begun, route, self.status, failure, version, seconds)
+            if self.span is not None:
+                self.span.end(route, self.status, failure, error)
+        except Exception as problem:  # noqa: BLE001 - the application comes first
+            say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
+
+    def _fallback_route(self) -> str:
+        path = getattr(self.scope.get("route"), "path", None)
+        if isinstance(path, str):
+            return self.mount + path
+        return f"{self.mount}/{{path}}" if self.mount else ""
+
+
+def is_event_stream(headers: Any) -> bool:
+    """Say whether a response is server-sent events, whose length says nothing of the service's speed."""
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+    )
+
+
+class AsgiMiddleware:
+    """Count the HTTP requests of *app* in *metrics*, and trace them by *tracer*."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None = None) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.tracer = tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or REQUEST_KEY in scope:
+            await self.app(scope, receive, send)
+        else:
+            await observe(self.app, self.metrics, self.tracer, scope, receive, send)
+
+
+async def observe(
+    app: ASGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run *app* for one HTTP request, and count it."""
+    try:
+        request = AsgiRequest(metrics, scope, receive, send)
+        scope[REQUEST_KEY] = request
+        # Starlette's own middleware stands down where this key is set: each request counts once.
+        scope["starlette.opentelemetry"] = True
+        if tracer is not None:
+            request.span = tracer.begin_asgi(scope)
+    except Exception as problem:  # noqa: BLE001 - the application comes first
+        say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
+        await app(scope, receive, send)
+        return
+    try:
+        await app(scope, request.receive, request.send)
+    except BaseException as error:
+        request.close(error)
+        raise
+    else:
+        request.close(None)
+    finally:
+        if request.span is not None:
+            request.span.detach()

@@ -1,0 +1,82 @@
+"""OpenTelemetry's providers: set up once, never in the place of one that is set already."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricReader
+from opentelemetry.sdk.metrics.view import DropAggregation, View
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
+
+from .exposition import header, label_text
+from .points import label_name
+from .settings import Settings
+
+# Seawall counts requests itself. Whatever else does it through these providers (FastAPI's native telemetry,
+# Starlette's middleware, contrib's) would count them a second time.
+_COUNTED_ALREADY: Final = ("http.server.request.duration", "http.server.active_requests", "http.server.duration")
+
+
+def build_resource(settings: Settings) -> Resource:
+    """Return who this is: ``OTEL_*`` first, then the catalog."""
+    said = OTELResourceDetector().detect().attributes
+    return Resource.create({key: value for key, value in settings.attributes.items() if key not in said})
+
+
+def set_tracer_provider(resource: Resource) -> TracerProvider | None:
+    """Set a tracer provider; return it, or None where the application has set one."""
+    if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
+        return None
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def set_meter_provider(resource: Resource, readers: Iterable[MetricReader]) -> MeterProvider | None:
+    """Set a meter provider with *readers*; return it, or None where the application has set one."""
+    if _is_configured(metrics.get_meter_provider()):
+        return None
+    views = [View(instrument_name=name, aggregation=DropAggregation()) for name in _COUNTED_ALREADY]
+    provider = MeterProvider(tuple(readers), resource=resource, views=views, shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+    return provider
+
+
+def scrape_reader() -> InMemoryMetricReader:
+    """Return the reader whose metrics are collected at each scrape."""
+    return InMemoryMetricReader()
+
+
+def _is_configured(provider: metrics.MeterProvider) -> bool:
+    # The API has no question for this; its own stand-in is the only provider that is made before one is set.
+    return type(provider).__name__ != "_ProxyMeterProvider" and not isinstance(provider, NoOpMeterProvider)
+
+
+def current_tracer_provider() -> trace.TracerProvider | None:
+    """Return the tracer provider that is set, or None."""
+    provider = trace.get_tracer_provider()
+    return None if isinstance(provider, ProxyTracerProvider | NoOpTracerProvider) else provider
+
+
+class TargetInfo:
+    """Expose the resource, as the specification says: one ``target_info`` whose labels are its attributes."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+
+    def lines(self, openmetrics: bool) -> Iterator[str]:
+        """Return the one sample."""
+        attributes = {label_name(key): str(value) for key, value in sorted(self._resource.attributes.items())}
+        name = "target" if openmetrics else "target_info"
+        yield from header(name, "info", "Target metadata", "", openmetrics)
+        yield f"target_info{{{label_text(tuple(attributes), tuple(attributes.values()))}}} 1"
+
+
+def default_stable_conventions() -> None:
+    """Have contrib's instrumentations emit the stable HTTP names, unless the operator chose."""
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")

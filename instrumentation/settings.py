@@ -1,0 +1,114 @@
+"""What the environment says, read once; a wrong value is named and its default stands."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from seawall import conventions
+
+from .http_server import METHODS
+
+SERVICE_VARIABLE: Final = "SEAWALL_SERVICE"
+_HIGHEST_PORT: Final = 65535
+_TRUE: Final = "true"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hold what decides how an application is observed."""
+
+    disabled: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    catalogued: bool = False
+    thresholds: tuple[float, ...] = ()
+    host: str = "localhost"
+    port: int = conventions.METRICS_PORT
+    methods: frozenset[str] = METHODS
+    serves: bool = True
+    pushes_metrics: bool = False
+    pushes_traces: bool = False
+    pushes_logs: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings that *environ* holds; what is wrong stands in ``problems``, a sentence each."""
+    problems: list[str] = []
+    service = _service(environ, problems)
+    exporters = {signal: _exporters(environ, signal) for signal in ("METRICS", "TRACES", "LOGS")}
+    pushes = {signal: _pushes(environ, signal, exporters[signal]) for signal in exporters}
+    named = exporters["METRICS"]
+    serves = "prometheus" in named if named else not pushes["METRICS"] or "OTEL_EXPORTER_PROMETHEUS_PORT" in environ
+    return Settings(
+        disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == _TRUE,
+        attributes=_attributes(service),
+        catalogued=bool(environ.get(SERVICE_VARIABLE)),
+        thresholds=_thresholds(service, problems),
+        host=environ.get("OTEL_EXPORTER_PROMETHEUS_HOST") or "localhost",
+        port=_port(environ, problems),
+        methods=_methods(environ),
+        serves=serves,
+        pushes_metrics=pushes["METRICS"],
+        pushes_traces=pushes["TRACES"],
+        pushes_logs=pushes["LOGS"],
+        problems=tuple(problems),
+    )
+
+
+def _service(environ: Mapping[str, str], problems: list[str]) -> Mapping[str, Any]:
+    path = environ.get(SERVICE_VARIABLE)
+    if not path:
+        return {}
+    try:
+        service = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problems.append(f"{SERVICE_VARIABLE}={path} cannot be read ({error}); render the catalog, or mend the path.")
+        return {}
+    if not isinstance(service, dict):
+        problems.append(f"{SERVICE_VARIABLE}={path} holds no JSON object; render the catalog again.")
+        return {}
+    return service
+
+
+def _attributes(service: Mapping[str, Any]) -> dict[str, str]:
+    names = {"name": "service.name", "team": "seawall.team", "tier": "seawall.tier"}
+    return {attribute: str(service[key]) for key, attribute in names.items() if service.get(key) not in (None, "")}
+
+
+def _thresholds(service: Mapping[str, Any], problems: list[str]) -> tuple[float, ...]:
+    values = service.get("latency_thresholds", [])
+    if isinstance(values, list):
+        good = tuple(float(value) for value in values if type(value) in (int, float) and 0 < value < float("inf"))
+        if len(good) == len(values):
+            return good
+    else:
+        good = ()
+    problems.append(f"{SERVICE_VARIABLE}: latency_thresholds holds {values!r}; it is a list of seconds above 0.")
+    return good
+
+
+def _exporters(environ: Mapping[str, str], signal: str) -> frozenset[str]:
+    names = environ.get(f"OTEL_{signal}_EXPORTER", "").split(",")
+    return frozenset(name.strip().lower() for name in names if name.strip())
+
+
+def _pushes(environ: Mapping[str, str], signal: str, exporters: frozenset[str]) -> bool:
+    variables = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+    return "otlp" in exporters if exporters else any(environ.get(variable) for variable in variables)
+
+
+def _port(environ: Mapping[str, str], problems: list[str]) -> int:
+    text = environ.get("OTEL_EXPORTER_PROMETHEUS_PORT", "").strip()
+    if not text:
+        return conventions.METRICS_PORT
+    if text.isdecimal() and int(text) <= _HIGHEST_PORT:
+        return int(text)
+    problems.append(f"OTEL_EXPORTER_PROMETHEUS_PORT={text} is no port; {conventions.METRICS_PORT} it is.")
+    return conventions.METRICS_PORT
+
+
+def _methods(environ: Mapping[str, str]) -> frozenset[str]:
+    text = environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "")
+    return frozenset(method.strip() for method in text.split(",") if method.strip()) or METHODS

@@ -1,0 +1,100 @@
+"""What a worker tells: how long each message took, what waits, and how many of its slots are busy."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Final
+
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind, StatusCode
+
+from .aggregation import DURATION_BOUNDARIES, Family, Gauge, Histogram, Labels
+from .tracing import SCOPE_NAME
+
+# What OpenTelemetry's conventions call a failure that has no better name.
+_OTHER: Final = "_OTHER"
+
+
+def _failed_beside(labels: Labels) -> Labels:
+    return (*labels[:3], _OTHER)
+
+
+class WorkerMetrics:
+    """Count the messages of a worker's queues, and ask for the state of the queues at each scrape."""
+
+    def __init__(self, thresholds: Iterable[float] = ()) -> None:
+        self.duration = Histogram(
+            "messaging_process_duration_seconds",
+            "Duration of processing operation.",
+            ("messaging_operation_name", "messaging_destination_name", "messaging_system", "error_type"),
+            boundaries=(*DURATION_BOUNDARIES, *thresholds),
+            zero_beside=_failed_beside,
+        )
+        destination = ("messaging_destination_name",)
+        self.messages = Gauge("seawall_worker_queue_messages", "Messages that wait in the queue.", destination)
+        self.oldest_age = Gauge(
+            "seawall_worker_oldest_message_age_seconds",
+            "Age of the oldest message that waits in the queue; 0 where none waits.",
+            destination,
+            unit="seconds",
+        )
+        self.slots = Gauge("seawall_worker_slots", "Messages that the worker can process at once.", destination)
+        self.slots_busy = Gauge("seawall_worker_slots_busy", "Messages that the worker is processing.", destination)
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Everything to expose."""
+        return (self.duration, self.messages, self.oldest_age, self.slots, self.slots_busy)
+
+    @contextmanager
+    def process_message(
+        self, operation: str, *, destination: str, system: str = "", headers: Mapping[str, str] | None = None
+    ) -> Iterator[trace.Span]:
+        """Count and trace the processing of one message; an exception counts as a failure and passes on.
+
+        *operation* and *destination* become labels: names that stand in the code, never ids. *headers* carry the
+        producer's trace on. Use it as a context manager or as a decorator.
+        """
+        parent = propagate.extract(headers) if headers else None
+        span = trace.get_tracer(SCOPE_NAME).start_span(
+            f"{operation} {destination}",
+            context=parent,
+            kind=SpanKind.CONSUMER,
+            attributes={
+                "messaging.operation.name": operation,
+                "messaging.operation.type": "process",
+                "messaging.destination.name": destination,
+                "messaging.system": system or _OTHER,
+            },
+        )
+        labels = (operation, destination, system)
+        started = perf_counter()
+        try:
+            with trace.use_span(span, end_on_exit=True, record_exception=True):
+                yield span
+        except Exception as error:
+            span.set_attribute("error.type", type(error).__qualname__)
+            span.set_status(StatusCode.ERROR)
+            self.duration.record_failure((*labels, type(error).__qualname__), perf_counter() - started)
+            raise
+        else:
+            self.duration.record((*labels, ""), perf_counter() - started)
+
+    def observe_queue(
+        self,
+        destination: str,
+        *,
+        messages: Callable[[], float] | None = None,
+        oldest_age: Callable[[], float] | None = None,
+        slots: Callable[[], float] | None = None,
+        slots_busy: Callable[[], float] | None = None,
+    ) -> None:
+        """Expose the state of the queue *destination*; each callback is asked at each scrape, the age in seconds."""
+        for gauge, callback in (
+            (self.messages, messages),
+            (self.oldest_age, oldest_age),
+            (self.slots, slots),
+            (self.slots_busy, slots_busy),
+        ):
+            if callback is not None:
+                gauge.observe((destination,), callback)

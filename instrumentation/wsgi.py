@@ -1,0 +1,168 @@
+"""The WSGI middleware: counts each HTTP request once, outermost."""
+
+from collections.abc import Callable, Iterable, Iterator
+from time import perf_counter
+from typing import Any, Final
+
+from .diagnostics import say_once
+from .http_server import CLIENT_CLOSED_REQUEST, HttpServerMetrics
+from .tracing import ServerTracer
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+# Reads the matched route's template from what the framework left in the environ.
+RouteOf = Callable[[Environ], str]
+
+REQUEST_KEY: Final = "seawall.request"
+_SERVER_ERROR: Final = 500
+
+
+class WsgiRequest:
+    """Follow one request from the call to the last byte of the body."""
+
+    __slots__ = (
+        "_begun",
+        "_environ",
+        "_metrics",
+        "_recorded",
+        "_route_of",
+        "_start_response",
+        "_started",
+        "error",
+        "span",
+        "status",
+    )
+
+    def __init__(self, metrics: HttpServerMetrics, route_of: RouteOf, environ: Environ, start: StartResponse) -> None:
+        self.status = 0
+        self.error: BaseException | None = None
+        self.span: Any = None
+        self._metrics = metrics
+        self._route_of = route_of
+        self._environ = environ
+        self._start_response = start
+        self._recorded = False
+        self._started = perf_counter()
+        self._begun = metrics.begin(environ.get("REQUEST_METHOD", ""), environ.get("wsgi.url_scheme", "http"))
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        """Pass on the start of the response, and notice its status."""
+        code = status[:3]
+        self.status = int(code) if code.isdecimal() else 0
+        return self._start_response(status, headers, *exc_info)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Count the request, once; never raises."""
+        if self._recorded:
+            return
+        self._recorded = True
+        error = error or self.error
+        failure = "" if error is None else type(error).__qualname__
+        try:
+            route = self._route_of(self._environ)
+            version = self._environ.get("SERVER_PROTOCOL", "")[5:]
+            seconds = perf_counter() - self._started
+            status = self.status or _SERVER_ERROR
+            self._metrics.end(self._begun, route, status, failure, version, seconds)
+            if self.span is not None:
+                self.span.end(route, status, failure, error)
+        except Exception as problem:  # noqa: BLE001 - the application comes first
+            say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
+
+    def abandon(self) -> None:
+        """Count a request whose client left before the last byte."""
+        if not self._recorded:
+            self.status = CLIENT_CLOSED_REQUEST
+            self.error = None
+            self.close()
+
+
+class _Body:
+    """Iterate over a response's body, and notice its end."""
+
+    __slots__ = ("_body", "_iterator", "_request")
+
+    def __init__(self, body: Iterable[bytes], request: WsgiRequest) -> None:
+        self._body = body
+        self._iterator = iter(body)
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            self._request.close()
+            raise
+        except BaseException as error:
+            self._request.close(error)
+            raise
+
+    def close(self) -> None:
+        self._request.abandon()
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
+
+
+def no_route(_: Environ) -> str:
+    """Return no route: plain WSGI has none."""
+    return ""
+
+
+class WsgiMiddleware:
+    """Count the requests of *app* in *metrics*; *route_of* reads the matched template from the environ."""
+
+    def __init__(
+        self, app: WSGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None = None, route_of: RouteOf = no_route
+    ) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.tracer = tracer
+        self.route_of = route_of
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if REQUEST_KEY in environ:
+            return self.app(environ, start_response)
+        return observe(self.app, self.metrics, self.tracer, self.route_of, environ, start_response)
+
+
+def observe(
+    app: WSGIApp,
+    metrics: HttpServerMetrics,
+    tracer: ServerTracer | None,
+    route_of: RouteOf,
+    environ: Environ,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
+    """Run *app* for one request, and count it when its body ends."""
+    try:
+        request = WsgiRequest(metrics, route_of, environ, start_response)
+        environ[REQUEST_KEY] = request
+        if tracer is not None:
+            request.span = tracer.begin_wsgi(environ)
+    except Exception as problem:  # noqa: BLE001 - the application comes first
+        say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
+        return app(environ, start_response)
+    try:
+        body = app(environ, request.start_response)
+        return _follow(body, environ, request)
+    except BaseException as error:
+        request.close(error)
+        raise
+    finally:
+        if request.span is not None:
+            request.span.detach()
+
+
+def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest) -> Iterable[bytes]:
+    wrapper = environ.get("wsgi.file_wrapper")
+    sends_file = isinstance(wrapper, type) and isinstance(body, wrapper)
+    if sends_file or isinstance(body, list | tuple):
+        # The whole body stands: wrapped, the server could neither count its length nor send the file by itself.
+        request.close()
+        return body
+    return _Body(body, request)
