@@ -49,7 +49,8 @@ def check(
 ) -> list[Finding]:
     """Return everything that is wrong with what *folder* holds for *catalog*.
 
-    *tools* maps promtool and amtool to their paths.     A missing tool is a warning that names what went unchecked; with *require_tools* it is an error.
+    *tools* maps promtool and amtool to their paths. A missing tool is a warning that names what went unchecked; with
+    *require_tools* it is an error.
     """
     findings = [*_catalog_findings(catalog, packs)]
     progress(f"parsing the expressions of {len(catalog.services)} services")

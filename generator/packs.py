@@ -16,32 +16,17 @@ from .text import Template
 
 COMMON: Final = "_service"
 STACK_KIND: Final = "seawall"
-_ALERT_KEYS: Final = frozenset(
-    [
-        "alert",
-        "when",
-        "each",
-        "expr",
-        "above",
-        "below",
-        "unit",
-        "guards",
-        "for",
-        "severity",
-        "class",
-        "labels",
-        "summary",
-        "description",
-        "panel",
-        "proof",
-    ]
-)
-_ALERT_REQUIRED: Final = frozenset(["alert", "expr", "severity", "class", "summary", "description"])
-_PANEL_KEYS: Final = frozenset(
-    ["id", "when", "each", "title", "description", "unit", "kind", "queries", "thresholds", "max"]
-)
-_PANEL_REQUIRED: Final = frozenset(["id", "title", "description", "unit", "queries"])
-SEVERITIES: Final = ("page", "ticket")
+# fmt: off
+_ALERT_KEYS: Final = frozenset({
+    "alert", "when", "each", "expr", "above", "below", "unit", "guards", "for", "severity", "class", "labels",
+    "summary", "description", "panel", "proof",
+})
+_ALERT_REQUIRED: Final = frozenset({"alert", "expr", "severity", "class", "summary", "description"})
+_PANEL_KEYS: Final = frozenset({
+    "id", "when", "each", "title", "description", "unit", "kind", "queries", "thresholds", "max",
+})
+_PANEL_REQUIRED: Final = frozenset({"id", "title", "description", "unit", "queries"})
+# fmt: on
 CLASSES: Final = ("symptom", "cause")
 
 
