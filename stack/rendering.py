@@ -1,0 +1,81 @@
+"""From the catalog to the stack's build folder: rendered, checked with the real tools, and only then served."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seawall.catalog import Catalog, SeawallError, Severity, load
+from seawall.generator import Addresses, Finding, check, load_packs, render, write
+
+from .components import PORTS
+
+Tell = Callable[[str], None]
+
+
+class CheckError(SeawallError):
+    """What was rendered does not pass the checks; the text has every error."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is rendered: the catalog's path, and a folder of template overrides or None."""
+
+    catalog: Path
+    templates: Path | None
+
+    def fingerprint(self, *options: object) -> str:
+        """Return a digest of every file of the catalog and the templates, and of *options*."""
+        digest = hashlib.sha256(repr(options).encode())
+        for root in (self.catalog, self.templates):
+            for file in _files(root):
+                digest.update(repr((str(file), hashlib.sha256(file.read_bytes()).digest())).encode())
+        return digest.hexdigest()
+
+
+def _files(root: Path | None) -> list[Path]:
+    if root is None:
+        return []
+    return sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
+
+
+def load_source(source: Source, ports: Mapping[str, int]) -> Catalog:
+    """Return the catalog of *source*, its links led to *ports* where it leaves them at the usual ones."""
+    catalog = load(source.catalog)
+    usual, changes = type(catalog.defaults)(), dict[str, str]()
+    for name, fields in (("portal", ("portal_url", "runbook_base_url")), ("prometheus", ("prometheus_url",))):
+        for field in fields:
+            value = getattr(catalog.defaults, field)
+            if value == getattr(usual, field):
+                changes[field] = value.replace(f":{PORTS[name]}", f":{ports[name]}")
+    return catalog.model_copy(update={"defaults": catalog.defaults.model_copy(update=changes)})
+
+
+def build(
+    catalog: Catalog, source: Source, folder: Path, addresses: Addresses, tools: Mapping[str, Path] | None, tell: Tell
+) -> list[Finding]:
+    """Make *folder* hold what *catalog* renders to; return the warnings.
+
+    Raise CheckError, and leave *folder* as it was, where the checks fail. *tools* are promtool and amtool; None leaves
+    out the checks.
+    """
+    packs = load_packs(source.templates)
+    findings: list[Finding] = []
+
+    def verify(candidate: Path) -> None:
+        if tools is not None:
+            findings.extend(check(catalog, packs, candidate, tools=tools, progress=tell))
+            _require_no_errors(findings)
+
+    tell(f"rendering {len(catalog.services)} services")
+    artifacts = render(catalog, packs, addresses)
+    if write(artifacts, folder, verify).is_unchanged:
+        verify(folder)  # it may have been written without the checks
+    return findings
+
+
+def _require_no_errors(findings: Sequence[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        lines = "\n".join(str(finding) for finding in errors)
+        raise CheckError(f"{lines}\nNothing was started. Mend the catalog, or start without the checks: --no-check")
