@@ -26,11 +26,12 @@ _HINT: Final = 'check the indentation, and put text that holds ": ", " #" or beg
 
 @dataclass(frozen=True)
 class Document:
-    """What a file holds: *data* is None for one without any content."""
+    """What a file holds: *data* is None for one without any content; *merged* are the mappings with a merge key."""
 
     data: Any
     place: Branch | None
     problems: list[Problem]
+    merged: set[Path]
 
 
 class _Frame:
@@ -71,13 +72,14 @@ def read_document(text: str, file: str, number: int, parser: Any = FAST) -> Docu
         found = error.problem_mark or error.context_mark
         place = Position(file, found.line + 1, found.column + 1) if found else Position(file)
         raise CatalogError([*reader.problems, Problem(place, _syntax(error, text))]) from None
-    return Document(reader.data, reader.root, reader.problems)
+    return Document(reader.data, reader.root, reader.problems, reader.merged)
 
 
 class _Reader:
     def __init__(self, file: str, number: int) -> None:
         self.file, self.number = file, number
         self.problems: list[Problem] = []
+        self.merged: set[Path] = set()
         self.data: Any = None
         self.root: Branch | None = None
         self._stack: list[_Frame] = []
@@ -126,6 +128,7 @@ class _Reader:
         if event.value == "<<" and event.implicit[0]:
             said = "merge keys (<<) are not part of YAML 1.2; write the keys out, or put what is shared under defaults"
             self._problem(event, said)
+            self.merged.add(self._path()[:-1])
             frame.dropped = True
         elif event.value in frame.data:
             self._duplicate(frame, event)

@@ -1,5 +1,6 @@
 """The addresses of services as the exporter uses them: variables filled in, and what may be shown of them."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,6 +21,7 @@ _PORTS: Final = {
     "redis": 6379,
     "rediss": 6379,
 }
+_UNTIL_PATH: Final = re.compile(r"[/?#]")
 
 
 class MissingVariableError(SeawallError):
@@ -50,11 +52,17 @@ def redact(url: str) -> str:
     scheme, found, rest = url.partition("://")
     if not found:
         return "unknown"
-    authority = rest.rpartition("@")[2] if "@" in rest.partition("?")[0] else rest
-    for mark in "/?#":
-        authority = authority.partition(mark)[0]
+    authority = _authority(rest)
     if not authority or "${" in authority:
         return "unknown"
     port = _PORTS.get(scheme.partition("+")[0].lower())
     has_port = ":" in authority.rpartition("]")[2]
     return authority if has_port or port is None else f"{authority}:{port}"
+
+
+def _authority(rest: str) -> str:
+    authority = _UNTIL_PATH.split(rest, maxsplit=1)[0]
+    port = authority.rpartition(":")[2]
+    if "@" not in authority and "@" in rest and ":" in authority and not port.isdigit():
+        authority = rest  # a password with a / or a ? in it, which ought to have been escaped, ended it early
+    return _UNTIL_PATH.split(authority.rpartition("@")[2], maxsplit=1)[0]

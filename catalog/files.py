@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .document import Document, read_document, stands_twice
 from .places import Branch, Places, pack
+from .places import Path as Steps
 from .problems import CatalogError, Position, Problem
 from .wording import about, shown
 
@@ -23,6 +24,7 @@ class Source:
     places: Places = field(default_factory=lambda: Places(Branch(0, {}), [""]))
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
+    merged: frozenset[Steps] = frozenset()
 
 
 def read(path: Path) -> Source:
@@ -60,6 +62,7 @@ class _Joiner:
         self._children: dict[str, Any] = {}
         self._problems: list[Problem] = []
         self._complete = True
+        self._merged: set[Steps] = set()
         self._owned: set[str] = set()
 
     def add(self, file: Path, number: int) -> None:
@@ -71,6 +74,7 @@ class _Joiner:
             self._complete = False
             return
         self._problems += document.problems
+        self._merged |= document.merged
         if document.data is None:
             return
         if not isinstance(document.data, dict):
@@ -87,7 +91,7 @@ class _Joiner:
             raise _refused(Path(self._source), f"the catalog is empty; {_INIT}")
         single = len(self._names) == 2
         root = Branch(pack(1 if single else 0, 0, 0), self._children)
-        return Source(self._data, Places(root, self._names), self._problems, self._complete)
+        return Source(self._data, Places(root, self._names), self._problems, self._complete, frozenset(self._merged))
 
     def _join(self, document: Document) -> None:
         assert document.place is not None
@@ -114,7 +118,7 @@ class _Joiner:
             else:
                 data[name], children[name] = value, place.children[name]
 
-    def _twice(self, path: tuple[str, ...], first: Any, second: Any) -> None:
+    def _twice(self, path: Steps, first: Any, second: Any) -> None:
         places = Places(Branch(0, {"first": first, "second": second}), self._names)
         said = stands_twice(path, places.of_key(("first",)))
         self._problems.append(Problem(places.of_key(("second",)), about(path, said)))

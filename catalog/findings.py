@@ -6,10 +6,10 @@ from .wording import about
 
 
 class Findings:
-    """Collects the problems of one load."""
+    """Collects the problems of one load; *merged* are the mappings in which a merge key was refused."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
+    def __init__(self, places: Places, merged: frozenset[Path] = frozenset()) -> None:
+        self.places, self.merged = places, merged
         self.problems: list[Problem] = []
         self._told: set[Path] = set()
 

@@ -38,9 +38,11 @@ class _Loading:
 
     def __init__(self, source: Source, today: date) -> None:
         self._data, self._source, self._today = source.data, source, today
-        self._findings = Findings(source.places)
+        self._findings = Findings(source.places, source.merged)
         self._findings.problems += source.problems
-        self._names = Names(self._section("teams"), self._section("services"), source.complete)
+        sections = [self._data.get(section, {}) for section in ("teams", "services")]
+        complete = source.complete and all(isinstance(found, dict) for found in sections)
+        self._names = Names(self._section("teams"), self._section("services"), complete)
 
     def catalog(self) -> Catalog:
         self._check_top()

@@ -47,7 +47,8 @@ def check_window(window: Campaign | Maintenance, path: Path, timezone: str, find
     """Add a window that does not end after it begins; times without an offset are in *timezone*."""
     begin, end = (_localised(time, timezone) for time in (window.from_, window.to))
     if end <= begin:
-        said = f"{field_name((*path, 'to'))} is {window.to}, which is not after from, {window.from_}; write a later end"
+        begins, ends = window.from_.isoformat(), window.to.isoformat()
+        said = f"{field_name((*path, 'to'))} is {ends}, which is not after from, {begins}; write a later end"
         findings.error((*path, "to"), said)
 
 
@@ -71,17 +72,17 @@ def _check_length(value: Duration | None, path: Path, name: str, findings: Findi
 def _check_burn_rates(slo: Slo, path: Path, where: str, service: Service, findings: Findings) -> None:
     budget = 1 - slo.objective / 100
     deaf = [(window, factor, pages) for window, factor, pages in _PAIRS if factor * budget >= 1]
-    most = f"with an objective of {slo.objective:g} a total outage burns the budget {1 / budget:.2g} times too fast"
+    most = f"with an objective of {slo.objective:g} a total outage has a burn rate of {1 / budget:.3g}"
     if all(pair in deaf for pair in _PAIRS if pair[2]) and service.tier != _NEVER_PAGES:
         least = min(factor for _, factor, pages in _PAIRS if pages)
         hint = " (it is per cent, not a ratio)" if slo.objective < 1 else ""
-        said = f"{where}: no page can ever fire: {most}, and pages wait for {least:g} times"
+        said = f"{where}: no page can ever fire: {most}, and pages wait for {least:g}"
         findings.error(path, f"{said}; write an objective of 84 or more{hint}")
         return
     for window, factor, pages in deaf:
         kind = "page" if pages else "ticket"
         said = f"{where}: the {kind} of the {window} window can never fire and is left out: {most}"
-        findings.warn(path, f"{said}, and it waits for {factor:g} times")
+        findings.warn(path, f"{said}, and it waits for {factor:g}")
 
 
 def _localised(time: datetime, timezone: str) -> datetime:

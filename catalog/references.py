@@ -18,7 +18,7 @@ _LONGEST_DRAWN: Final = 12  # services of a cycle that a message names
 
 @dataclass(frozen=True)
 class Names:
-    """What is declared, valid or not; *complete* is False where a file could not be read and might declare more."""
+    """What is declared, valid or not; *complete* is False where a part could not be read that might declare more."""
 
     teams: Mapping[str, Any]
     services: Mapping[str, Any]
@@ -30,9 +30,9 @@ def check_references(services: Mapping[str, Service], names: Names, findings: Fi
     for name, service in services.items():
         path = ("services", name)
         if name in (STACK_SERVICE, EXPORTER_JOB):
-            said = f"the name {quoted(name)} is reserved for the stack itself; give the service another name"
-            findings.error(path, said)
-        if service.team not in names.teams and names.complete and not findings.is_told((*path, "team")):
+            findings.error(path, "this name is reserved for the stack itself; give the service another one")
+        is_given = isinstance(names.services[name].get("team"), str)
+        if is_given and service.team not in names.teams and names.complete:
             said = f"team {quoted(service.team)} does not exist{_fix(service.team, names.teams, 'teams')}"
             findings.error((*path, "team"), said)
         for other in service.depends_on:

@@ -26,7 +26,10 @@ _EXPECTED: Final = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "tuple_type": "a list",
-    "union_tag_not_found": "a list or a mapping",
+}
+_SHAPES: Final = {
+    "depends_on": "a list of names, or a mapping from names to edges",
+    "targets": "a list of host:port, or a mapping of *_sd_configs",
 }
 
 
@@ -53,6 +56,8 @@ def validate(model: type[M], raw: Any, path: Path, findings: Findings) -> M | No
         if not told:
             for found in errors:
                 full = (*path, *found.path)
+                if found.type == "missing" and full[:-1] in findings.merged:
+                    continue  # a merge key was refused there, which may have brought it
                 findings.error(full, _sentence(found, full, model), at_key=_stands_at_key(found))
             told = True
         raw = _without(raw, errors)
@@ -142,17 +147,26 @@ def _bound(error: _Error) -> str:
 
 
 def _wrong_type(error: _Error, name: str) -> str:
-    expected = _EXPECTED.get(error.type)
+    expected = _expected(error)
     if expected is None:
         return f"{name} is {shown(error.value)}: {error.message[:1].lower()}{error.message[1:]}"
     if error.value is None:
         return f"{name} is empty; write {expected}, or take the key away"
+    if isinstance(error.value, list) and expected is _SHAPES["depends_on"]:
+        return f"{name} holds what is no name; write names of services alone, such as [orders-db, cart-cache]"
     fix = ""
     if expected == "text" and isinstance(error.value, int | float):
         fix = "; put it in quotes"
     elif "number" in expected and isinstance(error.value, str):
         fix = "; write it without a unit and without quotes"
     return f"{name} is {shown(error.value)}, and must be {expected}{fix}"
+
+
+def _expected(error: _Error) -> str | None:
+    if len(error.path) > 1 and error.path[-2] == "expects":
+        return 'a multiplier such as "6x" or a rate such as "900/s"'
+    last = error.path[-1] if error.path else ""
+    return _SHAPES.get(str(last), _EXPECTED.get(error.type))
 
 
 def _without(raw: Any, errors: list[_Error]) -> Any:

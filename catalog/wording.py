@@ -9,7 +9,7 @@ from .places import Path
 
 _SECTIONS: Final = {"teams": "team", "services": "service", "campaigns": "campaign"}
 _LONGEST: Final = 60  # characters of a value that a message shows
-_CREDENTIALS: Final = re.compile(r"(?<=//)[^\s/@]*:[^\s/]*@")
+_CREDENTIALS: Final = re.compile(r"[^\s/@:]*:[^\s@]*@")
 _MOST_COMPARED: Final = 2000  # names a guess is sought among; beyond it a guess costs more than it helps
 
 

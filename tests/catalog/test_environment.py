@@ -1,0 +1,73 @@
+"""Addresses as the exporter uses them, and as they may be shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seawall.catalog import MissingVariableError, SeawallError, expand, redact
+
+ENVIRON = {"PASSWORD": "hunter2", "HOST": "cache", "EMPTY": "", "NESTED": "${PASSWORD}"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://cache:6379", "redis://cache:6379"),
+        ("redis://:${PASSWORD}@${HOST}:6379", "redis://:hunter2@cache:6379"),
+        ("${HOST}", "cache"),
+        ("$HOST $(HOST) {HOST}", "$HOST $(HOST) {HOST}"),
+        ("${NESTED}", "${PASSWORD}"),
+    ],
+)
+def test_variables_are_filled_in_once(url: str, expected: str) -> None:
+    """Only ${VARIABLE}, and never what a value itself holds."""
+    assert expected == expand(url, ENVIRON)
+
+
+@pytest.mark.parametrize("variable", ["UNSET", "EMPTY"])
+def test_a_missing_variable_is_named_with_its_service(variable: str) -> None:
+    """An empty one is missing too: nobody means an empty password."""
+    with pytest.raises(MissingVariableError) as refused:
+        expand(f"redis://:${{PASSWORD}}@${{{variable}}}", ENVIRON, service="cart-cache")
+    said = f"url needs the environment variable {variable}, which is not set; set it for the exporter"
+    assert f'service "cart-cache": {said}' == str(refused.value)
+    assert isinstance(refused.value, SeawallError)
+    assert (variable, "cart-cache") == (refused.value.variable, refused.value.service)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://cache:6379/0", "cache:6379"),
+        ("redis://:hunter2@cache", "cache:6379"),
+        ("rediss://user:hunter2@cache:6380?ssl=1", "cache:6380"),
+        ("postgresql+psycopg://orders:hunt@er2@db/orders", "db:5432"),
+        ("postgres://orders:hunt/er2@db/orders", "db:5432"),
+        ("https://psp.example.org/status?token=hunter2", "psp.example.org:443"),
+        ("http://psp.example.org?mail=a@b", "psp.example.org:80"),
+        ("redis://[::1]:6379", "[::1]:6379"),
+        ("redis://[::1]", "[::1]:6379"),
+        ("mongodb://user:hunter2@a:1,b:2/orders", "a:1,b:2"),
+        ("custom://host", "host"),
+        ("redis://${HOST}:6379", "unknown"),
+        ("${CACHE_URL}", "unknown"),
+        ("unix:///run/redis.sock", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_an_instance_is_host_and_port_alone(url: str, shown: str) -> None:
+    """Neither user, password, path nor query."""
+    assert shown == redact(url)
+
+
+@given(st.text(min_size=3).filter(lambda text: "@" not in text))
+def test_no_password_is_ever_shown(password: str) -> None:
+    """Whatever characters it is made of, with a ? or # that ought to have been escaped or without."""
+    marked = f"SECRET{password}SECRET"
+    assert "SECRET" not in redact(f"redis://user:{marked}@cache:6379/0")
+
+
+@given(st.text())
+def test_any_text_is_redacted_without_an_error(text: str) -> None:
+    """An exporter that shows an address never stumbles over it."""
+    assert redact(text)

@@ -1,0 +1,172 @@
+"""Files and folders: one catalog, however it is divided."""
+
+from pathlib import Path
+
+import pytest
+
+from seawall.catalog import Catalog, CatalogError, load
+
+TEAM = "teams:\n  payments: {}\n"
+SERVICE = "services:\n  checkout: {kind: http, team: payments}\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def folder(**files: str) -> Path:
+    """Write *files* as catalog/<name>.yaml and return the folder; a double underscore divides folders."""
+    root = Path("catalog")
+    for name, text in files.items():
+        path = root / (name.replace("__", "/") + ".yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def refused(path: Path) -> list[str]:
+    """Return the problems for which *path* is refused."""
+    with pytest.raises(CatalogError) as error:
+        load(path)
+    return [str(problem) for problem in error.value.problems]
+
+
+def names(catalog: Catalog) -> list[str]:
+    """Return the services of *catalog*."""
+    return list(catalog.services)
+
+
+def test_a_folder_of_files_is_one_catalog() -> None:
+    """Teams own files; what one declares, another names."""
+    root = folder(
+        main="seawall: 1\n" + TEAM,
+        payments__checkout=SERVICE + "    \n",
+        payments__mail="services:\n  mailer: {kind: worker, team: payments, depends_on: [checkout]}\n",
+    )
+    catalog = load(root)
+    assert ["checkout", "mailer"] == names(catalog)
+    assert "catalog" == catalog.source
+    assert "catalog/payments/mail.yaml:2:3" == str(catalog.where("services", "mailer"))
+    assert "catalog/main.yaml:2:1" == str(catalog.where("teams"))
+    assert "catalog:1:1" == str(catalog.where())
+
+
+def test_yml_counts_and_hidden_files_do_not() -> None:
+    """Editors' swap files and a version control's folders are no part of a catalog."""
+    root = folder(**{"main": "seawall: 1\n" + TEAM + SERVICE, ".hidden": "[", ".git__config": "["})
+    (root / "more.yml").write_text("services:\n  mailer: {kind: worker, team: payments}\n")
+    (root / "notes.txt").write_text("[")
+    assert ["checkout", "mailer"] == names(load(root))
+
+
+def test_the_version_may_stand_in_every_file() -> None:
+    """A file that works alone works in a folder."""
+    assert ["checkout"] == names(load(folder(a="seawall: 1\n" + TEAM, b="seawall: 1\n" + SERVICE, c="# nothing yet\n")))
+
+
+def test_versions_that_differ_are_refused() -> None:
+    """The second is told."""
+    assert [
+        "catalog/b.yaml:1:1: seawall: this name stands twice, the first time at catalog/a.yaml:1:1; keep one of them"
+    ] == refused(folder(a="seawall: 1\n" + TEAM + SERVICE, b="seawall: 2\n"))
+
+
+def test_the_version_must_stand_in_one_file() -> None:
+    """The folder is named, for no file is to blame."""
+    assert ["catalog:1:1: the version of the format is missing; write seawall: 1 as the first line"] == refused(
+        folder(a=TEAM, b=SERVICE)
+    )
+
+
+def test_a_service_in_two_files_is_named_with_both_places() -> None:
+    """So are a team and a campaign."""
+    campaign = "campaigns:\n  launch: {from: 2026-01-01T00:00, to: 2026-01-02T00:00}\n"
+    found = refused(folder(a="seawall: 1\n" + TEAM + SERVICE + campaign, b=TEAM + SERVICE + campaign))
+    again = "this name stands twice, the first time at catalog/a.yaml"
+    assert [
+        f'catalog/b.yaml:2:3: team "payments": {again}:3:3; keep one of them',
+        f'catalog/b.yaml:4:3: service "checkout": {again}:5:3; keep one of them',
+        f'catalog/b.yaml:6:3: campaign "launch": {again}:7:3; keep one of them',
+    ] == found
+
+
+def test_defaults_stand_in_one_file_alone() -> None:
+    """Two files cannot both say what holds for all; nor whom the stack itself calls."""
+    both = "defaults: {}\nnotify: {}\n"
+    found = refused(folder(a="seawall: 1\n" + both + TEAM + SERVICE, b=both))
+    assert [
+        "catalog/b.yaml:1:1: defaults: this name stands twice, the first time at catalog/a.yaml:2:1; keep one of them",
+        "catalog/b.yaml:2:1: notify: this name stands twice, the first time at catalog/a.yaml:3:1; keep one of them",
+    ] == found
+
+
+def test_a_broken_file_hides_no_problem_of_the_others() -> None:
+    """What the broken file may declare is not missed; everything else is told."""
+    root = folder(
+        a="seawall: 1\n" + TEAM,
+        b="services: [",
+        c="services:\n  mailer: {kind: worker, team: payments, depends_on: [checkout], tier: 7}\n",
+        d="- a list\n",
+    )
+    found = refused(root)
+    assert ["catalog/b.yaml:2:1", "catalog/c.yaml:2:72", "catalog/d.yaml:1:1"] == [
+        ":".join(problem.split(":")[:3]) for problem in found
+    ]
+
+
+def test_a_file_that_is_not_utf_8_is_refused_at_its_byte() -> None:
+    """The column counts bytes, for there are no characters."""
+    Path("catalog.yaml").write_bytes(b"seawall: 1\nteams:\n  caf\xe9: {}\n")
+    assert ["catalog.yaml:3:6: this file is not UTF-8 (byte 0xe9); save it again as UTF-8"] == refused(
+        Path("catalog.yaml")
+    )
+
+
+def test_utf_16_is_refused() -> None:
+    """An editor's habit."""
+    Path("catalog.yaml").write_bytes("seawall: 1".encode("utf-16"))
+    assert ["catalog.yaml:1:1: this file is not UTF-8 (byte 0xff); save it again as UTF-8"] == refused(
+        Path("catalog.yaml")
+    )
+
+
+def test_a_mark_of_the_byte_order_is_harmless() -> None:
+    """Some editors write one at the head of UTF-8."""
+    Path("catalog.yaml").write_bytes(b"\xef\xbb\xbf" + ("seawall: 1\n" + TEAM + SERVICE).encode())
+    assert ["checkout"] == names(load(Path("catalog.yaml")))
+
+
+def test_windows_line_ends_are_harmless() -> None:
+    """A carriage return at the end of a line is part of the break."""
+    Path("catalog.yaml").write_bytes(("seawall: 1\n" + TEAM + SERVICE).replace("\n", "\r\n").encode())
+    assert ["checkout"] == names(load(Path("catalog.yaml")))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# a comment\n", "---\n", "{}\n", "null\n"])
+def test_an_empty_catalog_is_refused(text: str) -> None:
+    """It says how to begin."""
+    Path("catalog.yaml").write_text(text)
+    said = "catalog.yaml:1:1: the catalog is empty; run `seawall init` to write a first one"
+    assert [said] == refused(Path("catalog.yaml"))
+
+
+def test_an_empty_folder_is_refused() -> None:
+    """It says what is looked for."""
+    Path("catalog").mkdir()
+    said = "catalog:1:1: no *.yaml file stands in this folder; run `seawall init` to write a first one"
+    assert [said] == refused(Path("catalog"))
+
+
+def test_a_catalog_that_does_not_exist_is_refused() -> None:
+    """It says what to do."""
+    said = "there is no such file or folder; name the catalog, or run `seawall init` to write a first one"
+    assert [f"shop.yaml:1:1: {said}"] == refused(Path("shop.yaml"))
+
+
+def test_a_link_to_nowhere_in_a_folder_is_told() -> None:
+    """The other files are read all the same."""
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE)
+    (root / "broken.yaml").symlink_to("nowhere")
+    said = "this file cannot be read (No such file or directory); mend its permissions or its link"
+    assert [f"catalog/broken.yaml:1:1: {said}"] == refused(root)
