@@ -1,8 +1,13 @@
 """What has been found wrong so far, each at its place and at most once."""
 
+from collections.abc import Collection
+from typing import Final
+
 from .places import Path, Places
 from .problems import Problem, Severity
-from .wording import about
+from .wording import about, did_you_mean
+
+_MOST_GUESSES: Final = 100  # in one load; a guess among ten thousand services takes some milliseconds
 
 
 class Findings:
@@ -11,6 +16,7 @@ class Findings:
     def __init__(self, places: Places, merged: frozenset[Path] = frozenset()) -> None:
         self.places, self.merged = places, merged
         self.problems: list[Problem] = []
+        self._guesses = _MOST_GUESSES
         self._told: set[Path] = set()
 
     def error(self, path: Path, said: str, *, at_key: bool = False) -> None:
@@ -22,6 +28,11 @@ class Findings:
     def warn(self, path: Path, said: str) -> None:
         """Add a warning about the node at *path*."""
         self.problems.append(Problem(self.places.nearest(path), about(path, said), Severity.WARNING))
+
+    def guess(self, word: str, known: Collection[str]) -> str:
+        """Return what was probably meant by *word*, as ``; did you mean "…"?``, or nothing."""
+        self._guesses -= 1
+        return did_you_mean(word, known) if self._guesses >= 0 else ""
 
     def is_told(self, path: Path) -> bool:
         """Whether an error was added at *path*."""

@@ -7,11 +7,11 @@ Graph = Mapping[str, Iterable[str]]
 
 def cycles(graph: Graph) -> list[list[str]]:
     """Return one shortest cycle for each set of nodes that all reach each other, from its first name to itself."""
-    return [_shortest(graph, group) for group in _knots(graph)]
+    return [_shortest(graph, group) for group in knots(graph)]
 
 
-def _knots(graph: Graph) -> list[set[str]]:
-    """Return the strongly connected components of more than one node (Tarjan's algorithm, without recursion)."""
+def knots(graph: Graph) -> list[set[str]]:
+    """Return the sets of nodes that all reach each other (Tarjan's algorithm, without recursion)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     path: list[str] = []

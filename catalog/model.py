@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, PrivateAttr
@@ -18,6 +19,7 @@ from .fields import (
     Receivers,
     Timezone,
 )
+from .graph import knots
 from .places import Path
 from .problems import Position, Problem
 from .service import Service
@@ -142,19 +144,21 @@ class Catalog(Model):
 
     def dependents_of(self, name: str) -> list[Service]:
         """Return the services that name *name* in ``depends_on``, sorted by name."""
-        return [self.services[other] for other in sorted(self.services) if name in self.services[other].depends_on]
+        return [self.services[other] for other in self._dependents.get(name, ())]
 
     def in_cycle(self, first: str, second: str) -> bool:
         """Whether two services reach each other along ``depends_on``; such never inhibit each other."""
-        return self._reaches(first, second) and self._reaches(second, first)
+        return first in self._knot_of.get(second, ())
 
-    def _reaches(self, start: str, goal: str) -> bool:
-        seen, todo = set[str](), [start]
-        while todo:
-            for name in self.services[todo.pop()].depends_on:
-                if name == goal:
-                    return True
-                if name in self.services and name not in seen:
-                    seen.add(name)
-                    todo.append(name)
-        return False
+    @cached_property
+    def _dependents(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in sorted(self.services):
+            for other in self.services[name].depends_on:
+                found.setdefault(other, []).append(name)
+        return found
+
+    @cached_property
+    def _knot_of(self) -> dict[str, set[str]]:
+        graph = {name: service.depends_on for name, service in self.services.items()}
+        return {name: knot for knot in knots(graph) for name in knot}

@@ -11,7 +11,7 @@ from .graph import cycles
 from .model import Campaign
 from .places import Path
 from .service import Service
-from .wording import did_you_mean, quoted
+from .wording import quoted
 
 _LONGEST_DRAWN: Final = 12  # services of a cycle that a message names
 
@@ -33,7 +33,7 @@ def check_references(services: Mapping[str, Service], names: Names, findings: Fi
             findings.error(path, "this name is reserved for the stack itself; give the service another one")
         is_given = isinstance(names.services[name].get("team"), str)
         if is_given and service.team not in names.teams and names.complete:
-            said = f"team {quoted(service.team)} does not exist{_fix(service.team, names.teams, 'teams')}"
+            said = f"team {quoted(service.team)} does not exist{_fix(service.team, names.teams, 'teams', findings)}"
             findings.error((*path, "team"), said)
         for other in service.depends_on:
             _check_edge(name, other, names, findings)
@@ -45,7 +45,7 @@ def check_expectations(campaign: Campaign, path: Path, names: Names, findings: F
     for other, expected in campaign.expects.items():
         here = (*path, "expects", other)
         if other not in names.services and names.complete:
-            said = f"expects: service {quoted(other)} does not exist{_fix(other, names.services, 'services')}"
+            said = f"expects: service {quoted(other)} does not exist{_fix(other, names.services, 'services', findings)}"
             findings.error(here, said, at_key=True)
         if not float(expected.removesuffix("x").removesuffix("/s")):
             said = (
@@ -59,7 +59,7 @@ def _check_edge(name: str, other: str, names: Names, findings: Findings) -> None
     if other == name:
         findings.error(here, "depends_on names the service itself; take it out", at_key=True)
     elif other not in names.services and names.complete:
-        said = f"depends_on: service {quoted(other)} does not exist{_fix(other, names.services, 'services')}"
+        said = f"depends_on: service {quoted(other)} does not exist{_fix(other, names.services, 'services', findings)}"
         findings.error(here, said, at_key=True)
 
 
@@ -68,8 +68,8 @@ def _edge(name: str, other: str, names: Names) -> Path:
     return ("services", name, "depends_on", edges.index(other) if isinstance(edges, list) else other)
 
 
-def _fix(name: str, known: Mapping[str, Any], section: str) -> str:
-    return did_you_mean(name, known.keys()) or f"; declare it under {section}, or take it out"
+def _fix(name: str, known: Mapping[str, Any], section: str, findings: Findings) -> str:
+    return findings.guess(name, known.keys()) or f"; declare it under {section}, or take it out"
 
 
 def _warn_of_cycles(services: Mapping[str, Service], names: Names, findings: Findings) -> None:

@@ -128,11 +128,9 @@ def _choice(error: _Error, name: str, path: Path, model: type[BaseModel]) -> str
     parent = _model_at(model, error.path[:-1])
     field = _field(parent, str(path[-1])) if parent else None
     choices = list(_literals(field.annotation)) if field else []
-    if all(isinstance(choice, str) for choice in choices):
-        guess = did_you_mean(error.value, choices) if isinstance(error.value, str) else ""
-        return f"{name} is {shown(error.value)}, and must be {one_of(choices)}{guess}"
-    words = [str(choice) for choice in choices]
-    return f"{name} is {shown(error.value)}, and must be {' or '.join([', '.join(words[:-1]), words[-1]])}"
+    texts = [choice for choice in choices if isinstance(choice, str)]
+    guess = did_you_mean(error.value, texts) if isinstance(error.value, str) else ""
+    return f"{name} is {shown(error.value)}, and must be {one_of([shown(choice) for choice in choices])}{guess}"
 
 
 def _bound(error: _Error) -> str:

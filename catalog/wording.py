@@ -77,12 +77,10 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f"; did you mean {quoted(close[0])}?" if close else ""
 
 
-def one_of(known: Collection[str], most: int = 8) -> str:
-    """Return *known*, quoted, in their order, as a choice; at most *most* of them."""
-    names = [quoted(name) for name in known]
-    if len(names) > most:
-        return ", ".join(names[:most]) + ", …"
-    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def one_of(choices: Collection[str]) -> str:
+    """Return at least two *choices* as ``a, b or c``, in their order."""
+    *others, last = choices
+    return f"{', '.join(others)} or {last}"
 
 
 def _visible(character: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import as_yaml, valid_catalogs
 
@@ -144,6 +144,7 @@ def test_libyaml_reads_the_catalog() -> None:
     assert yaml.CSafeLoader is FAST
 
 
+@settings(deadline=None)
 @given(valid_catalogs())
 def test_both_parsers_read_the_same(catalog: dict[str, Any]) -> None:
     """Where libyaml is missing, PyYAML's own parser gives the same data at the same places."""
@@ -156,6 +157,7 @@ def test_both_parsers_read_the_same(catalog: dict[str, Any]) -> None:
     assert dict(Places(quick.place, ["f"])) == dict(Places(slow.place, ["f"]))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing but CatalogError leaves the reader."""

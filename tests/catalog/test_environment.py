@@ -1,7 +1,7 @@
 """Addresses as the exporter uses them, and as they may be shown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.catalog import MissingVariableError, SeawallError, expand, redact
@@ -60,6 +60,7 @@ def test_an_instance_is_host_and_port_alone(url: str, shown: str) -> None:
     assert shown == redact(url)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=3).filter(lambda text: "@" not in text))
 def test_no_password_is_ever_shown(password: str) -> None:
     """Whatever characters it is made of, with a ? or # that ought to have been escaped or without."""
@@ -67,6 +68,7 @@ def test_no_password_is_ever_shown(password: str) -> None:
     assert "SECRET" not in redact(f"redis://user:{marked}@cache:6379/0")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_redacted_without_an_error(text: str) -> None:
     """An exporter that shows an address never stumbles over it."""

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.catalog.graph import cycles
@@ -40,6 +40,7 @@ def test_ten_thousand_services_in_a_row_need_no_recursion() -> None:
     assert [10_001] == [len(way) for way in cycles(graph)]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=3)))
 def test_cycles_are_found_exactly_where_a_node_reaches_itself(edges: dict[str, list[str]]) -> None:
     """Every cycle is a way along edges, and every node that reaches itself through another has its knot told."""

@@ -77,6 +77,20 @@ def test_dependencies_are_edges_whether_listed_or_mapped(loaded: Load) -> None:
     assert ["a"] == [service.name for service in catalog.dependents_of("b")]
 
 
+def test_the_graph_answers_who_needs_whom_and_who_is_in_a_cycle(loaded: Load) -> None:
+    """Only services that reach each other both ways are in one."""
+    edges = {"a": "b", "b": "c", "c": "b", "d": "c"}
+    services = "".join(f"  {a}: {{kind: http, team: payments, depends_on: [{b}]}}\n" for a, b in edges.items())
+    catalog = loaded(HEAD + "services:\n" + services)
+    assert ["b", "d"] == [service.name for service in catalog.dependents_of("c")]
+    assert [] == catalog.dependents_of("a")
+    assert catalog.in_cycle("b", "c")
+    assert catalog.in_cycle("c", "b")
+    assert not catalog.in_cycle("a", "b")
+    assert not catalog.in_cycle("d", "c")
+    assert catalog.teams["payments"] is catalog.team_of(catalog.services["a"])
+
+
 def test_every_node_has_a_place(loaded: Load) -> None:
     """A scalar's is its own, a mapping's and a list's that of the key; what is not written is where its parent is."""
     catalog = loaded(HEAD + "services:\n  checkout:\n    kind: http\n    team: payments\n    targets: [a:1, b:2]\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 from strategies import valid_catalogs
 
@@ -41,6 +41,7 @@ def test_an_example_fits_the_schema(example: Path) -> None:
     assert [] == errors(read_document(example.read_text(), str(example), 0).data)
 
 
+@settings(deadline=None)
 @given(valid_catalogs({"http": ["ServiceDown"], "redis": ["ServiceDown"]}))
 def test_any_valid_catalog_fits_the_schema(catalog: dict[str, Any]) -> None:
     """The schema refuses nothing that load() takes."""

@@ -1,7 +1,7 @@
 """Durations and hours: what is written is what is meant, and comes back as it was."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.catalog import Duration, Hours, HoursRange
@@ -32,6 +32,7 @@ def test_a_duration_is_a_hundred_years_at_most() -> None:
         Duration.parse("999999999999999d")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 100 * 365 * 86400 * 1000))
 def test_a_duration_comes_back_as_it_was(milliseconds: int) -> None:
     """str() writes what parse() reads, to the millisecond."""
@@ -101,6 +102,7 @@ def test_what_is_no_time_zone_is_refused(name: str) -> None:
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(_DAYS),
     st.sampled_from(_DAYS),
@@ -122,6 +124,7 @@ def test_hours_come_back_as_they_were(first: str, last: str, start: int, end: in
     )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.text(alphabet="MonTueFri0123456789:-, /"), st.integers(), st.none()))
 def test_anything_is_hours_or_a_sentence(text: object) -> None:
     """Nothing but ValueError leaves the parsers."""
