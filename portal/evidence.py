@@ -105,9 +105,11 @@ async def alert_figure(prometheus: Prometheus, alert: Alert, window: Window, num
 
 
 async def query_figure(prometheus: Prometheus, expr: str, window: Window, number: int) -> Figure:
-    """Draw *expr*, a query of a runbook's text, over *window*."""
-    base = Figure(f"query-{number}", "", exprs=(expr,))
-    return await _draw(prometheus, base, (Query(expr, ""),), "short", (), None, window)
+    """Draw *expr*, a query of a runbook's text, over *window*; a comparison becomes a threshold."""
+    found = drawable(expr)
+    base = Figure(f"query-{number}", f"first look {number + 1}", exprs=(found.expr,))
+    limits = () if found.threshold is None else (found.threshold,)
+    return await _draw(prometheus, base, (Query(found.expr, ""),), "short", limits, None, window)
 
 
 async def alert_states(prometheus: Prometheus, at: float, service: str = "") -> list[AlertState]:

@@ -1,7 +1,7 @@
 """The pages for people."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from starlette.requests import Request
@@ -97,10 +97,12 @@ async def runbook(request: Request) -> Response:
     window = _window(portal, snapshot, request.query_params.get("range", ""))
     view, view_problem = await _view(snapshot, service_name)
     rules = _distinct(alert for alert in view.alerts if alert.name == alert_name)
+    asked = {" ".join(expr.split()) for rule in rules for expr in (rule.expr, rule.query)}
+    looks = [query for query in text.queries if " ".join(query.split()) not in asked]  # the alert's own is drawn anyway
     (active, problem), evidence, drawn = await asyncio.gather(
         _states(portal, window.end, service_name),
         asyncio.gather(*(alert_figure(portal.prometheus, rule, window, number) for number, rule in enumerate(rules))),
-        asyncio.gather(*(query_figure(portal.prometheus, expr, window, n) for n, expr in enumerate(text.queries))),
+        asyncio.gather(*(query_figure(portal.prometheus, expr, window, n) for n, expr in enumerate(looks))),
     )
     return await page(
         request,
@@ -110,7 +112,7 @@ async def runbook(request: Request) -> Response:
         rules=rules,
         active=[state for state in active if state.name == alert_name],
         evidence=evidence,
-        blocks=_with_figures(text, drawn),
+        blocks=_with_figures(text, dict(zip(looks, drawn, strict=True))),
         window=window,
         ranges=RANGES,
         problem=problem or view_problem,
@@ -206,9 +208,8 @@ async def _entries(portal: Portal, snapshot: Snapshot, asked: Filter, limit: int
     return inbox.entries(rows, firing, snapshot.catalog, portal.now())
 
 
-def _with_figures(text: Runbook, figures: Iterable[Figure]) -> list[tuple[Block, Figure | None]]:
-    drawn = iter(figures)
-    return [(block, next(drawn) if block.promql else None) for block in text.blocks]
+def _with_figures(text: Runbook, drawn: Mapping[str, Figure]) -> list[tuple[Block, Figure | None]]:
+    return [(block, drawn.get(block.promql)) for block in text.blocks]
 
 
 def _distinct(alerts: Iterable[Alert]) -> list[Alert]:

@@ -14,6 +14,7 @@ from seawall.conventions import RUNBOOKS_DIR
 
 _SERVICE: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _ALERT: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
+_COMMENT: Final = re.compile(r"\A\s*<!--.*?-->", re.DOTALL)  # what made the file
 _SIZE_LIMIT: Final = 1024 * 1024  # bytes
 
 
@@ -72,7 +73,7 @@ class Runbooks:
 
     def render(self, service: str, alert: str, text: str) -> Runbook:
         """Return *text*, Markdown, as a runbook; HTML in it is shown, not obeyed."""
-        tokens = self._markdown.parse(text)
+        tokens = self._markdown.parse(_COMMENT.sub("", text, count=1))
         title, tokens = _take_title(tokens, alert)
         return Runbook(service, alert, title, tuple(self._blocks(tokens)))
 

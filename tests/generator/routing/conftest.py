@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def written(tmp_path: Path) -> Callable[[Mapping[str, Any]], str]:
 
 
 @pytest.fixture(scope="session")
-def holds() -> Callable[[list[Mapping[str, Any]], datetime], bool]:
+def holds() -> Callable[[Sequence[Mapping[str, Any]], datetime], bool]:
     """Return whether one of some time intervals holds at a moment."""
     return lambda intervals, moment: any(_holds(interval, moment) for interval in intervals)
 
@@ -125,7 +125,7 @@ def _matches(matcher: str, labels: Mapping[str, str]) -> bool:
     return equal is not operator.startswith("!")
 
 
-def _speaks(route: Mapping[str, Any], named: Mapping[str, list[Mapping[str, Any]]], moment: datetime) -> bool:
+def _speaks(route: Mapping[str, Any], named: Mapping[str, Sequence[Mapping[str, Any]]], moment: datetime) -> bool:
     def within(key: str) -> bool:
         return any(_holds(interval, moment) for name in route.get(key, ()) for interval in named[name])
 

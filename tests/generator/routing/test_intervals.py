@@ -1,6 +1,6 @@
 """Time intervals against an oracle: the same questions asked of zoneinfo, minute by minute."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seawall.catalog import Hours, Maintenance
 from seawall.generator.intervals import Interval, during, maintenance, outside
 
-Holds = Callable[[list[Mapping[str, Any]], datetime], bool]
+Holds = Callable[[Sequence[Mapping[str, Any]], datetime], bool]
 TODAY = date(2026, 10, 1)
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
 # Weeks in which clocks are put forward or back somewhere of the above.

@@ -1,0 +1,44 @@
+"""What promtool's linter says of the expositions: nothing but of names that are inherited."""
+
+import re
+import subprocess
+from typing import Final
+
+import pytest
+
+from .conftest import StartExporter, StartRedis, get
+
+pytestmark = pytest.mark.e2e
+
+# Names of node_exporter, kept so that its dashboards and rules work.
+INHERITED: Final = {
+    "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+",
+    'use base unit "bytes" instead of "bits"': r"node_entropy_(available|pool_size)_bits",
+}
+
+
+def complaints(promtool: str, text: str) -> list[str]:
+    """Return what promtool says of an exposition beyond what is inherited; fail where it cannot read it."""
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 3), done.stderr
+    lines = [line.partition(" ") for line in done.stderr.splitlines()]
+    return [f"{name} {said}" for name, _, said in lines if not re.fullmatch(INHERITED.get(said, "(?!)"), name)]
+
+
+def test_metrics_is_clean_but_for_inherited_names(promtool: str, start_exporter: StartExporter) -> None:
+    """The host and the exporter itself."""
+    assert [] == complaints(promtool, get(start_exporter({}).url + "metrics"))
+
+
+def test_a_probe_of_redis_is_clean(promtool: str, start_exporter: StartExporter, start_redis: StartRedis) -> None:
+    """Of a server that is there, and of one that is not."""
+    exporter = start_exporter({"cache": f"redis://127.0.0.1:{start_redis().port}", "gone": "redis://127.0.0.1:1"})
+    assert [] == complaints(promtool, get(exporter.url + "probe?service=cache"))
+    assert [] == complaints(promtool, get(exporter.url + "probe?service=gone"))
+
+
+def test_the_linter_does_complain(promtool: str) -> None:
+    """An empty list is no accident."""
+    assert ["seawall_bad_count counter metrics should have \"_total\" suffix"] == [
+        line for line in complaints(promtool, "# HELP seawall_bad_count X.\n# TYPE seawall_bad_count counter\nseawall_bad_count 1\n") if "_total" in line
+    ]

@@ -1,0 +1,255 @@
+"""Redis servers that hang, lie, refuse and forbid: each probe ends in time, says redis_up 0, and tells no secret."""
+
+import logging
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from seawall.exporters.kinds import Target
+from seawall.exporters.redis import BadUrlError, MissingPackageError, connect
+
+from .conftest import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port
+
+Behaviour = Callable[[socket.socket, Event], None]
+
+
+@contextmanager
+def server(behaviour: Behaviour) -> Iterator[int]:
+    """Accept connections on a free port and give each to *behaviour* in a thread."""
+    stop = Event()
+    threads: list[Thread] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+
+        def accept() -> None:
+            while not stop.is_set():
+                try:
+                    client, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                threads.append(Thread(target=serve, args=(client,)))
+                threads[-1].start()
+
+        def serve(client: socket.socket) -> None:
+            with client:
+                client.settimeout(0.1)
+                try:
+                    behaviour(client, stop)
+                except OSError:
+                    pass
+
+        accepting = Thread(target=accept)
+        accepting.start()
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            stop.set()
+            for thread in [accepting, *threads]:
+                thread.join(5)
+
+
+def hang(client: socket.socket, stop: Event) -> None:
+    """Never answer."""
+    stop.wait(30)
+
+
+def drip(client: socket.socket, stop: Event) -> None:
+    """Answer a byte at a time, for ever: each byte comes before any socket's timeout."""
+    client.sendall(b"$100000\r\n")
+    while not stop.wait(0.1):
+        client.sendall(b"x")
+
+
+def garble(client: socket.socket, stop: Event) -> None:
+    """Answer as a web server does."""
+    client.recv(100)
+    client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def close(client: socket.socket, stop: Event) -> None:
+    """Hang up."""
+
+
+def tattle(client: socket.socket, stop: Event) -> None:
+    """Answer every command with an error that repeats it, the password among it."""
+    while not stop.is_set():
+        command = client.recv(1000)
+        client.sendall(b"-ERR you said " + b" ".join(command.split()) + b"\r\n")
+
+
+def promise(client: socket.socket, stop: Event) -> None:
+    """Answer INFO with something that is no text."""
+    client.recv(1000)
+    client.sendall(b":42\r\n:43\r\n")
+    stop.wait(5)
+
+
+def value(scrape: Scrape, name: str) -> float:
+    """Return the one sample of a family."""
+    (only,) = scrape[name].samples.values()
+    return only
+
+
+HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
+
+
+@pytest.mark.parametrize("behaviour", [hang, drip, garble, close, tattle, promise])
+def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
+    """The page answers 200 and redis_up 0, no later than the scrape's timeout."""
+    with server(behaviour) as port:
+        exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
+        start = time.monotonic()
+        scrape = exporter.scrape("/probe?service=cache", HEADERS)
+        assert time.monotonic() - start < 1.5
+    assert [0, 0] == [value(scrape, "redis_up"), value(scrape, "seawall_probe_success")]
+    assert {"redis_up", "seawall_probe_success", "seawall_probe_duration_seconds"} == scrape.keys()
+    assert value(scrape, "seawall_probe_duration_seconds") < 1.5
+
+
+def test_a_refused_connection_is_down_at_once(start_exporter: StartExporter) -> None:
+    """Nothing waits for a port where nobody listens."""
+    exporter = start_exporter({"cache": f"redis://127.0.0.1:{free_port()}"})
+    start = time.monotonic()
+    assert value(exporter.scrape("/probe?service=cache"), "redis_up") == 0
+    assert time.monotonic() - start < 1
+
+
+def probe_threads() -> list[str]:
+    """Return the names of the threads that probe now."""
+    import threading
+
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("probe ")]
+
+
+@pytest.mark.parametrize("behaviour", [hang, drip])
+def test_a_hung_probe_leaves_no_thread_behind(start_exporter: StartExporter, behaviour: Behaviour) -> None:
+    """Its connection is cut at the deadline, whatever it waits for."""
+    with server(behaviour) as port:
+        exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
+        exporter.scrape("/probe?service=cache", HEADERS)
+        eventually(lambda: probe_threads() == [], 1)
+
+
+@pytest.mark.e2e
+def test_a_hung_server_does_not_delay_anothers_probe(start_exporter: StartExporter, start_redis: StartRedis) -> None:
+    """While one waits for its deadline, the other is answered as ever."""
+    real = start_redis()
+    with server(hang) as port:
+        exporter = start_exporter({"dead": f"redis://127.0.0.1:{port}", "well": f"redis://127.0.0.1:{real.port}"})
+        exporter.scrape("/probe?service=well")
+        waiting = [Thread(target=exporter.scrape, args=("/probe?service=dead", HEADERS)) for _ in range(5)]
+        for thread in waiting:
+            thread.start()
+        start = time.monotonic()
+        assert value(exporter.scrape("/probe?service=well"), "redis_up") == 1
+        assert time.monotonic() - start < 0.8
+        assert any(thread.is_alive() for thread in waiting)
+        for thread in waiting:
+            thread.join(10)
+
+
+@pytest.mark.e2e
+def test_a_server_that_hung_is_up_when_it_answers_again(start_exporter: StartExporter, start_redis: StartRedis) -> None:
+    """A probe that was cut off does not poison the next."""
+    real = start_redis()
+    exporter = start_exporter({"cache": f"redis://127.0.0.1:{real.port}"})
+    real.cli("client", "pause", "1400", "all")
+    assert value(exporter.scrape("/probe?service=cache", HEADERS), "redis_up") == 0
+    eventually(lambda: value(exporter.scrape("/probe?service=cache", HEADERS), "redis_up") == 1, 5)
+
+
+def guarded(start_exporter: StartExporter, port: int, password: str) -> RunningExporter:
+    """Return an exporter of one server with a password from the environment."""
+    return start_exporter({"cache": f"redis://:${{CACHE_PASSWORD}}@127.0.0.1:{port}"}, {"CACHE_PASSWORD": password})
+
+
+def test_a_password_that_a_server_repeats_is_not_told(
+    start_exporter: StartExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the log nor the page holds it."""
+    caplog.set_level(logging.DEBUG)
+    with server(tattle) as port:
+        exporter = guarded(start_exporter, port, "hunter2-and-more")
+        page = exporter.scrape("/probe?service=cache")
+    assert value(page, "redis_up") == 0
+    assert "probe of cache failed" in caplog.text
+    assert "hunter2" not in caplog.text + repr(page)
+
+
+@pytest.mark.parametrize("password", ["hunter2/x", "hunter2#x", "hunter2?x", "x/hunter2", "[hunter2", "1@hunter2#x"])
+def test_a_password_that_is_not_encoded_is_not_told_in_pieces(
+    start_exporter: StartExporter, caplog: pytest.LogCaptureFixture, password: str
+) -> None:
+    """Such a url is refused before a piece of it is looked up as a host; the log says what to do."""
+    caplog.set_level(logging.DEBUG)
+    exporter = guarded(start_exporter, free_port(), password)
+    shown = repr(exporter.scrape("/probe?service=cache")) + repr(exporter.scrape("/metrics"))
+    assert "percent-encode" in caplog.text
+    assert "hunter2" not in caplog.text + shown
+
+
+@pytest.mark.e2e
+def test_a_wrong_password_is_down_and_says_so(
+    start_exporter: StartExporter, start_redis: StartRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log tells a wrong password from a dead server."""
+    real = start_redis(password="the-right-one")
+    exporter = guarded(start_exporter, real.port, "the-wrong-one")
+    assert value(exporter.scrape("/probe?service=cache"), "redis_up") == 0
+    assert "AuthenticationError" in caplog.text
+    assert "the-wrong-one" not in caplog.text
+
+
+def test_a_missing_variable_is_down_and_is_named(start_exporter: StartExporter, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reads the log knows what to set."""
+    exporter = start_exporter({"cache": "redis://:${CACHE_PASSWORD}@127.0.0.1:1"})
+    assert value(exporter.scrape("/probe?service=cache"), "redis_up") == 0
+    assert "CACHE_PASSWORD" in caplog.text
+
+
+@pytest.mark.e2e
+def test_a_user_without_rights_for_the_slow_log_loses_that_family_alone(
+    start_exporter: StartExporter, start_redis: StartRedis
+) -> None:
+    """The rest is there, and the query that was refused is named."""
+    real = start_redis()
+    real.cli("acl", "setuser", "poor", "on", ">enough", "-@all", "+info")
+    exporter = start_exporter({"cache": f"redis://poor:${{P}}@127.0.0.1:{real.port}"}, {"P": "enough"})
+    scrape = exporter.scrape("/probe?service=cache")
+    assert value(scrape, "redis_up") == 1
+    assert "redis_slowlog_length" not in scrape
+    assert "redis_connected_clients" in scrape
+    queries = {dict(labels)["query"]: number for (_, labels), number in scrape["seawall_probe_query_success"].samples.items()}
+    assert {"info": 1, "slowlog": 0} == queries
+
+
+@pytest.mark.e2e
+def test_a_user_without_rights_for_info_is_down(start_exporter: StartExporter, start_redis: StartRedis) -> None:
+    """Without INFO there is nothing to tell."""
+    real = start_redis()
+    real.cli("acl", "setuser", "none", "on", ">enough", "-@all", "+ping")
+    exporter = start_exporter({"cache": f"redis://none:${{P}}@127.0.0.1:{real.port}"}, {"P": "enough"})
+    assert value(exporter.scrape("/probe?service=cache"), "redis_up") == 0
+
+
+def test_a_url_of_another_system_is_refused_with_an_example() -> None:
+    """The sentence says what to write."""
+    with pytest.raises(BadUrlError, match=r"redis://user:\$\{VARIABLE\}@host:6379"):
+        connect(Target("postgres://orders-db:5432", 1))
+
+
+def test_without_redis_py_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The optional package is named with the command that installs it."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingPackageError, match=r'pip install "seawall\[redis\]"'):
+        connect(Target("redis://cache:6379", 1))
+
+
+def test_a_target_does_not_show_its_url() -> None:
+    """An accidental print tells no password."""
+    assert "hunter2" not in repr(Target("redis://:hunter2@cache:6379", 1))

@@ -1,0 +1,65 @@
+"""The reference page says what is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from seawall.exporters import inventory
+from seawall.exporters.commands import exporter
+from seawall.exporters.reference import table, with_tables
+
+from .conftest import StartExporter, StartRedis
+
+PAGE = Path(__file__).parents[2] / "docs/reference/exporter.md"
+
+
+def test_the_tables_are_what_the_collectors_declare() -> None:
+    """After a change: python -m seawall.exporters.reference docs/reference/exporter.md."""
+    page = PAGE.read_text()
+    assert with_tables(page) == page
+
+
+def test_every_kind_has_its_table() -> None:
+    """A new collector is not forgotten."""
+    assert set(inventory()) == set(re.findall(r"<!-- metrics of (\w+) -->", PAGE.read_text()))
+
+
+def test_a_row_holds_everything_that_is_declared() -> None:
+    """Name, type, unit, labels and meaning."""
+    (row,) = [line for line in table(inventory()["redis"]).splitlines() if "`redis_commands_duration_seconds_total`" in line]
+    assert "| `redis_commands_duration_seconds_total` | counter | seconds | `cmd` | Time spent in each command. |" == row
+
+
+def test_every_option_is_on_the_page() -> None:
+    """With its default, where it has one."""
+    rows = dict(re.findall(r"^\| `(--[a-z-]+) [A-Z:]+` \| (.*?) \|", PAGE.read_text(), re.MULTILINE))
+    options = {option.opts[0]: option for option in exporter.params}
+    assert options.keys() == rows.keys()
+    defaults = {name: "required" if option.required else f"`{option.default:g}`" if isinstance(option.default, float) else f"`{option.default}`" for name, option in options.items()}
+    assert defaults == rows
+
+
+def test_the_help_has_an_example_and_the_exit_codes() -> None:
+    """The way that most people read about a command."""
+    shown = CliRunner().invoke(exporter, ["--help"]).output
+    assert "seawall exporter --catalog catalog.yaml" in shown
+    assert "Exit codes: 0" in shown
+
+
+@pytest.mark.e2e
+def test_the_acl_of_the_page_is_enough_and_no_more(start_redis: StartRedis, start_exporter: StartExporter) -> None:
+    """On a cluster's node, which is asked most: every query succeeds, and no command was refused."""
+    (acl,) = re.findall(r"^ACL (SETUSER .*)$", PAGE.read_text(), re.MULTILINE)
+    server = start_redis("--cluster-enabled", "yes")
+    assert "OK" == server.cli("acl", *acl.split())
+    user, password = acl.split()[1], acl.split()[3].removeprefix(">")
+    running = start_exporter({"cache": f"redis://{user}:${{P}}@127.0.0.1:{server.port}"}, {"P": password})
+    scrape = running.scrape("/probe?service=cache")
+    assert [1] == list(scrape["redis_up"].samples.values())
+    queries = {dict(labels)["query"]: value for (_, labels), value in scrape["seawall_probe_query_success"].samples.items()}
+    assert {"info": 1, "slowlog": 1, "cluster": 1} == queries
+    assert "" == server.cli("acl", "log")
+    used = set(re.findall(r"cmdstat_([a-z|]+):", server.cli("info", "commandstats"))) - {"acl|setuser", "acl|log", "auth", "ping"}
+    assert {right.removeprefix("+") for right in acl.split() if right.startswith("+")} == used
