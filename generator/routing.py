@@ -69,8 +69,10 @@ def _by_team(catalog: Catalog) -> dict[str, list[Service]]:
 
 
 def _root(catalog: Catalog) -> Route:
+    heartbeat = {"matchers": [_equals("alertname", WATCHDOG)], "receiver": PORTAL_RECEIVER, "continue": True}
     routes = [
         {"receiver": PORTAL_RECEIVER, "continue": True, **_PORTAL_TIMES},
+        {**heartbeat, **_WATCHDOG_TIMES},  # again and again: the portal says when it last heard it
         {
             "matchers": [_equals("alertname", WATCHDOG)],
             "receiver": WATCHDOG_RECEIVER if catalog.notify.watchdog else INBOX_ONLY,

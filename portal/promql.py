@@ -20,7 +20,7 @@ class Drawable:
 
 
 def drawable(expr: str) -> Drawable:
-    """Return what a chart draws of *expr*; an expression that is no comparison, or is not understood, is drawn whole."""
+    """Return what a chart draws of *expr*; what is no comparison, or is not understood, is drawn whole."""
     try:
         node: Any = promql_parser.parse(expr)
     except ValueError:

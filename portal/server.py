@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import httpx
@@ -46,11 +47,14 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def pack_views(templates: Path | None) -> Views:
-    """Return what renders a service's panels and alerts from the packs, overridden by *templates*."""
-    packs = load_packs(templates)
+    """Return what renders a service's panels and alerts from the packs, overridden by *templates*.
+
+    The packs are read when they are first asked for: a broken one spoils charts, never the opening of a runbook.
+    """
+    packs = cache(partial(load_packs, templates))
 
     def views(catalog: Catalog, name: str) -> ServiceView:
-        return view(catalog, packs, name)
+        return view(catalog, packs(), name)
 
     return views
 

@@ -43,7 +43,7 @@ def test_the_error_is_one_line_a_problem(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(CatalogError) as refused:
         load(Path("many-problems.yaml"), today=TODAY)
     lines = str(refused.value).splitlines()
-    assert 9 == len(lines)
+    assert len(lines) == 9
     assert all(line.startswith("many-problems.yaml:") for line in lines)
 
 

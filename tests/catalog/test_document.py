@@ -65,13 +65,13 @@ def test_a_number_that_is_none_is_nan() -> None:
 def test_quotes_make_text() -> None:
     """Whatever stands in quotes is text."""
     found = read_document("""[true, 'true', "5", 'null']""", "catalog.yaml", 0).data
-    assert [True, "true", "5", "null"] == found
+    assert found == [True, "true", "5", "null"]
 
 
 def test_every_key_is_text() -> None:
     """A number or a truth as a key is what was written."""
     found = read_document("{8080: a, true: b, null: c}", "catalog.yaml", 0).data
-    assert {"8080": "a", "true": "b", "null": "c"} == found
+    assert found == {"8080": "a", "true": "b", "null": "c"}
 
 
 def test_an_empty_document_holds_nothing() -> None:
@@ -82,24 +82,24 @@ def test_an_empty_document_holds_nothing() -> None:
 def test_an_alias_is_what_it_names_and_stands_where_it_is_written() -> None:
     """Values are shared; a problem is told at the alias."""
     document = read_document("a: &x {b: 1}\nc:\n  d: *x\n  e: &y 5\n  f: *y\n", "catalog.yaml", 0)
-    assert {"a": {"b": 1}, "c": {"d": {"b": 1}, "e": 5, "f": 5}} == document.data
+    assert document.data == {"a": {"b": 1}, "c": {"d": {"b": 1}, "e": 5, "f": 5}}
     assert document.place is not None
     places = Places(document.place, ["catalog.yaml"])
-    assert "catalog.yaml:3:3" == str(places[("c", "d")])
-    assert "catalog.yaml:1:11" == str(places[("c", "d", "b")])
-    assert "catalog.yaml:5:6" == str(places[("c", "f")])
+    assert str(places[("c", "d")]) == "catalog.yaml:3:3"
+    assert str(places[("c", "d", "b")]) == "catalog.yaml:1:11"
+    assert str(places[("c", "f")]) == "catalog.yaml:5:6"
 
 
 def test_an_anchor_may_be_named_again() -> None:
     """The alias names the last one before it."""
-    assert {"a": 1, "b": 2, "c": 2} == read_document("{a: &x 1, b: &x 2, c: *x}", "catalog.yaml", 0).data
+    assert read_document("{a: &x 1, b: &x 2, c: *x}", "catalog.yaml", 0).data == {"a": 1, "b": 2, "c": 2}
 
 
 def test_aliases_of_a_large_catalog_are_welcome() -> None:
     """A thousand services may share one mapping of SLOs."""
     head = "shared: &slos {availability: {objective: 99.9}, latency: {objective: 95, under: 300ms}}\n"
     text = head + "".join(f"service-{number}: *slos\n" for number in range(1000))
-    assert 1001 == len(read_document(text, "catalog.yaml", 0).data)
+    assert len(read_document(text, "catalog.yaml", 0).data) == 1001
 
 
 def test_an_explosion_of_aliases_is_refused_at_once() -> None:
@@ -122,21 +122,21 @@ def test_a_character_that_cannot_stand_in_yaml_is_named() -> None:
     """The place is counted in characters."""
     with pytest.raises(CatalogError) as refused:
         read_document("a: 1\nb: é\x07\n", "catalog.yaml", 0)
-    assert "catalog.yaml:2:5: character U+0007 cannot stand in YAML; take it out" == str(refused.value)
+    assert str(refused.value) == "catalog.yaml:2:5: character U+0007 cannot stand in YAML; take it out"
 
 
 def test_problems_before_the_break_are_told_too() -> None:
     """A duplicate key above a broken line is not forgotten."""
     with pytest.raises(CatalogError) as refused:
         read_document("a: 1\na: 2\nb: [\n", "catalog.yaml", 0)
-    assert ["catalog.yaml:2:1", "catalog.yaml:4:1"] == [str(problem.position) for problem in refused.value.problems]
+    assert [str(problem.position) for problem in refused.value.problems] == ["catalog.yaml:2:1", "catalog.yaml:4:1"]
 
 
 def test_the_first_of_two_equal_keys_stays() -> None:
     """The dropped value's place does not win either."""
     document = read_document("a: 1\na: {b: 2}\n", "catalog.yaml", 0)
-    assert {"a": 1} == document.data
-    assert 1 == len(document.problems)
+    assert document.data == {"a": 1}
+    assert len(document.problems) == 1
 
 
 def test_libyaml_reads_the_catalog() -> None:

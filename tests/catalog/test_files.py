@@ -45,11 +45,11 @@ def test_a_folder_of_files_is_one_catalog() -> None:
         payments__mail="services:\n  mailer: {kind: worker, team: payments, depends_on: [checkout]}\n",
     )
     catalog = load(root)
-    assert ["checkout", "mailer"] == names(catalog)
-    assert "catalog" == catalog.source
-    assert "catalog/payments/mail.yaml:2:3" == str(catalog.where("services", "mailer"))
-    assert "catalog/main.yaml:2:1" == str(catalog.where("teams"))
-    assert "catalog:1:1" == str(catalog.where())
+    assert names(catalog) == ["checkout", "mailer"]
+    assert catalog.source == "catalog"
+    assert str(catalog.where("services", "mailer")) == "catalog/payments/mail.yaml:2:3"
+    assert str(catalog.where("teams")) == "catalog/main.yaml:2:1"
+    assert str(catalog.where()) == "catalog:1:1"
 
 
 def test_yml_counts_and_hidden_files_do_not() -> None:
@@ -57,26 +57,26 @@ def test_yml_counts_and_hidden_files_do_not() -> None:
     root = folder(**{"main": "seawall: 1\n" + TEAM + SERVICE, ".hidden": "[", ".git__config": "["})
     (root / "more.yml").write_text("services:\n  mailer: {kind: worker, team: payments}\n")
     (root / "notes.txt").write_text("[")
-    assert ["checkout", "mailer"] == names(load(root))
+    assert names(load(root)) == ["checkout", "mailer"]
 
 
 def test_the_version_may_stand_in_every_file() -> None:
     """A file that works alone works in a folder."""
-    assert ["checkout"] == names(load(folder(a="seawall: 1\n" + TEAM, b="seawall: 1\n" + SERVICE, c="# nothing yet\n")))
+    assert names(load(folder(a="seawall: 1\n" + TEAM, b="seawall: 1\n" + SERVICE, c="# nothing yet\n"))) == ["checkout"]
 
 
 def test_versions_that_differ_are_refused() -> None:
     """The second is told."""
-    assert [
+    assert refused(folder(a="seawall: 1\n" + TEAM + SERVICE, b="seawall: 2\n")) == [
         "catalog/b.yaml:1:1: seawall: this name stands twice, the first time at catalog/a.yaml:1:1; keep one of them"
-    ] == refused(folder(a="seawall: 1\n" + TEAM + SERVICE, b="seawall: 2\n"))
+    ]
 
 
 def test_the_version_must_stand_in_one_file() -> None:
     """The folder is named, for no file is to blame."""
-    assert ["catalog:1:1: the version of the format is missing; write seawall: 1 as the first line"] == refused(
+    assert refused(
         folder(a=TEAM, b=SERVICE)
-    )
+    ) == ["catalog:1:1: the version of the format is missing; write seawall: 1 as the first line"]
 
 
 def test_a_service_in_two_files_is_named_with_both_places() -> None:
@@ -95,10 +95,10 @@ def test_defaults_stand_in_one_file_alone() -> None:
     """Two files cannot both say what holds for all; nor whom the stack itself calls."""
     both = "defaults: {}\nnotify: {}\n"
     found = refused(folder(a="seawall: 1\n" + both + TEAM + SERVICE, b=both))
-    assert [
+    assert found == [
         "catalog/b.yaml:1:1: defaults: this name stands twice, the first time at catalog/a.yaml:2:1; keep one of them",
         "catalog/b.yaml:2:1: notify: this name stands twice, the first time at catalog/a.yaml:3:1; keep one of them",
-    ] == found
+    ]
 
 
 def test_a_broken_file_hides_no_problem_of_the_others() -> None:
@@ -110,37 +110,37 @@ def test_a_broken_file_hides_no_problem_of_the_others() -> None:
         d="- a list\n",
     )
     found = refused(root)
-    assert ["catalog/b.yaml:2:1", "catalog/c.yaml:2:72", "catalog/d.yaml:1:1"] == [
+    assert [
         ":".join(problem.split(":")[:3]) for problem in found
-    ]
+    ] == ["catalog/b.yaml:2:1", "catalog/c.yaml:2:72", "catalog/d.yaml:1:1"]
 
 
 def test_a_file_that_is_not_utf_8_is_refused_at_its_byte() -> None:
     """The column counts bytes, for there are no characters."""
     Path("catalog.yaml").write_bytes(b"seawall: 1\nteams:\n  caf\xe9: {}\n")
-    assert ["catalog.yaml:3:6: this file is not UTF-8 (byte 0xe9); save it again as UTF-8"] == refused(
+    assert refused(
         Path("catalog.yaml")
-    )
+    ) == ["catalog.yaml:3:6: this file is not UTF-8 (byte 0xe9); save it again as UTF-8"]
 
 
 def test_utf_16_is_refused() -> None:
     """An editor's habit."""
     Path("catalog.yaml").write_bytes("seawall: 1".encode("utf-16"))
-    assert ["catalog.yaml:1:1: this file is not UTF-8 (byte 0xff); save it again as UTF-8"] == refused(
+    assert refused(
         Path("catalog.yaml")
-    )
+    ) == ["catalog.yaml:1:1: this file is not UTF-8 (byte 0xff); save it again as UTF-8"]
 
 
 def test_a_mark_of_the_byte_order_is_harmless() -> None:
     """Some editors write one at the head of UTF-8."""
     Path("catalog.yaml").write_bytes(b"\xef\xbb\xbf" + ("seawall: 1\n" + TEAM + SERVICE).encode())
-    assert ["checkout"] == names(load(Path("catalog.yaml")))
+    assert names(load(Path("catalog.yaml"))) == ["checkout"]
 
 
 def test_windows_line_ends_are_harmless() -> None:
     """A carriage return at the end of a line is part of the break."""
     Path("catalog.yaml").write_bytes(("seawall: 1\n" + TEAM + SERVICE).replace("\n", "\r\n").encode())
-    assert ["checkout"] == names(load(Path("catalog.yaml")))
+    assert names(load(Path("catalog.yaml"))) == ["checkout"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# a comment\n", "---\n", "{}\n", "null\n"])

@@ -17,7 +17,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/catalog.yaml"
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_loads_without_a_warning(example: Path) -> None:
     """What users copy is right."""
-    assert [] == load(example, today=date(2026, 11, 24)).warnings
+    assert load(example, today=date(2026, 11, 24)).warnings == []
 
 
 def test_a_service_knows_its_name(loaded: Load) -> None:
@@ -26,8 +26,8 @@ def test_a_service_knows_its_name(loaded: Load) -> None:
         HEAD + "services: {checkout: {kind: http, team: payments}}\n"
         "campaigns: {launch: {from: 2026-01-01T00:00, to: 2026-01-02T00:00}}\n"
     )
-    assert "checkout" == catalog.services["checkout"].name
-    assert "launch" == catalog.campaigns["launch"].name
+    assert catalog.services["checkout"].name == "checkout"
+    assert catalog.campaigns["launch"].name == "launch"
 
 
 def test_defaults_reach_every_service(loaded: Load) -> None:
@@ -43,9 +43,9 @@ def test_defaults_reach_every_service(loaded: Load) -> None:
         "  mailer: {kind: http, team: payments, dialect: micrometer}\n"
     )
     checkout, mailer = catalog.services["checkout"], catalog.services["mailer"]
-    assert ("envoy", "micrometer") == (checkout.dialect, mailer.dialect)
-    assert {"environment": "production", "region": "us"} == checkout.match
-    assert {"environment": "production", "region": "eu"} == mailer.match
+    assert (checkout.dialect, mailer.dialect) == ("envoy", "micrometer")
+    assert checkout.match == {"environment": "production", "region": "us"}
+    assert mailer.match == {"environment": "production", "region": "eu"}
     assert ("availability", Duration(28 * 86400)) == (
         checkout.slos["availability"].sli,
         checkout.slos["availability"].window,
@@ -59,7 +59,7 @@ def test_without_defaults_the_documented_ones_hold(loaded: Load) -> None:
         HEAD + "services: {checkout: {kind: http, team: payments, slos: {availability: {objective: 99}}}}\n"
     )
     checkout = service.services["checkout"]
-    assert ("otel", {}, 2, "live") == (checkout.dialect, checkout.match, checkout.tier, checkout.mode)
+    assert (checkout.dialect, checkout.match, checkout.tier, checkout.mode) == ("otel", {}, 2, "live")
     assert Duration(30 * 86400) == checkout.slos["availability"].window
 
 
@@ -72,9 +72,9 @@ def test_dependencies_are_edges_whether_listed_or_mapped(loaded: Load) -> None:
         "  c: {kind: http, team: payments}\n"
         "  d: {kind: http, team: payments}\n"
     )
-    assert {"b": False} == {name: edge.inhibits for name, edge in catalog.services["a"].depends_on.items()}
-    assert {"c": True, "d": False} == {name: edge.inhibits for name, edge in catalog.services["b"].depends_on.items()}
-    assert ["a"] == [service.name for service in catalog.dependents_of("b")]
+    assert {name: edge.inhibits for name, edge in catalog.services["a"].depends_on.items()} == {"b": False}
+    assert {name: edge.inhibits for name, edge in catalog.services["b"].depends_on.items()} == {"c": True, "d": False}
+    assert [service.name for service in catalog.dependents_of("b")] == ["a"]
 
 
 def test_the_graph_answers_who_needs_whom_and_who_is_in_a_cycle(loaded: Load) -> None:
@@ -82,8 +82,8 @@ def test_the_graph_answers_who_needs_whom_and_who_is_in_a_cycle(loaded: Load) ->
     edges = {"a": "b", "b": "c", "c": "b", "d": "c"}
     services = "".join(f"  {a}: {{kind: http, team: payments, depends_on: [{b}]}}\n" for a, b in edges.items())
     catalog = loaded(HEAD + "services:\n" + services)
-    assert ["b", "d"] == [service.name for service in catalog.dependents_of("c")]
-    assert [] == catalog.dependents_of("a")
+    assert [service.name for service in catalog.dependents_of("c")] == ["b", "d"]
+    assert catalog.dependents_of("a") == []
     assert catalog.in_cycle("b", "c")
     assert catalog.in_cycle("c", "b")
     assert not catalog.in_cycle("a", "b")
@@ -109,15 +109,15 @@ def test_every_node_has_a_place(loaded: Load) -> None:
 
 def test_a_catalog_that_was_not_read_stands_at_its_source() -> None:
     """Catalogs made in code answer too."""
-    assert "catalog.yaml:1:1" == str(Catalog(seawall=1).where("services", "checkout"))
+    assert str(Catalog(seawall=1).where("services", "checkout")) == "catalog.yaml:1:1"
 
 
 def test_the_day_is_an_argument(tmp_path: Path) -> None:
     """An override that ends on a day still holds on it, and not on the next."""
     file = tmp_path / "catalog.yaml"
     file.write_text(HEAD + "services: {a: {kind: http, team: payments, alerts: {X: {above: 1, until: 2026-11-24}}}}\n")
-    assert [] == load(file, today=date(2026, 11, 24)).warnings
-    assert 1 == len(load(file, today=date(2026, 11, 25)).warnings)
+    assert load(file, today=date(2026, 11, 24)).warnings == []
+    assert len(load(file, today=date(2026, 11, 25)).warnings) == 1
     assert date(2026, 11, 25) == load(file, today=date(2026, 11, 25)).today
 
 
@@ -148,7 +148,7 @@ def test_commands_in_a_runbook_may_hold_variables_of_a_shell(loaded: Load) -> No
     """Nothing expands there: it is quoted to whoever is on call."""
     notes = "runbook: {mitigations: [{when: slow, do: 'kubectl -n ${NAMESPACE} get pods'}]}"
     catalog = loaded(HEAD + f"services: {{a: {{kind: http, team: payments, {notes}}}}}\n")
-    assert "kubectl -n ${NAMESPACE} get pods" == catalog.services["a"].runbook.mitigations[0].do
+    assert catalog.services["a"].runbook.mitigations[0].do == "kubectl -n ${NAMESPACE} get pods"
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_service_discovery_is_taken_as_it_is(loaded: Load) -> None:
         "{dns_sd_configs: [{names: [a.example.org], type: A, port: 9464}], consul_sd_configs: [{token_file: /t}]}"
     )
     catalog = loaded(HEAD + f"services: {{a: {{kind: http, team: payments, targets: {discovery}}}}}\n")
-    assert {
+    assert catalog.services["a"].targets == {
         "dns_sd_configs": [{"names": ["a.example.org"], "type": "A", "port": 9464}],
         "consul_sd_configs": [{"token_file": "/t"}],
-    } == catalog.services["a"].targets
+    }
 
 
 def test_a_long_cycle_is_drawn_in_short(loaded: Load) -> None:
@@ -195,4 +195,4 @@ def test_tier_3_never_pages_and_may_ask_for_little(loaded: Load) -> None:
     """Where nobody is woken, an SLO without a page is no error."""
     service = "report: {kind: worker, team: payments, tier: 3, slos: {availability: {objective: 50}}}"
     warnings = loaded(HEAD + f"services: {{{service}}}\n").warnings
-    assert 3 == len(warnings)
+    assert len(warnings) == 3

@@ -109,8 +109,8 @@ def test_the_floor_knows_exactly_the_http_settings_that_the_table_says(tmp_path:
 @pytest.mark.parametrize("name", sorted(COMPLETE))
 def test_a_complete_receiver_is_accepted_by_the_check_and_by_alertmanager(name: str, tmp_path: Path) -> None:
     """With the needed fields alone."""
-    assert [] == errors({name: COMPLETE[name]})
-    assert "" == refusal(amtool("newer"), name, COMPLETE[name], tmp_path)
+    assert errors({name: COMPLETE[name]}) == []
+    assert refusal(amtool("newer"), name, COMPLETE[name], tmp_path) == ""
 
 
 @pytest.mark.parametrize("name", sorted(COMPLETE))
@@ -209,7 +209,7 @@ def test_what_is_wrong_is_said_with_what_to_write(receivers: dict[str, Any], exp
 
 def test_every_problem_is_reported_not_the_first_alone() -> None:
     """Two receivers, three errors."""
-    assert 3 == len(errors({"pagerduty": {"routing_key": "x", "urll": "y"}, "webhook": {}}))
+    assert len(errors({"pagerduty": {"routing_key": "x", "urll": "y"}, "webhook": {}})) == 3
 
 
 @pytest.mark.parametrize(
@@ -218,12 +218,12 @@ def test_every_problem_is_reported_not_the_first_alone() -> None:
 )
 def test_an_address_without_credentials_is_allowed(url: str) -> None:
     """A webhook may stand in the catalog."""
-    assert [] == check({"webhook": {"url": url}})
+    assert check({"webhook": {"url": url}}) == []
 
 
 def test_a_broken_address_with_credentials_is_still_refused() -> None:
     """What cannot be parsed is not trusted."""
-    assert 1 == len(errors({"webhook": {"url": "http://a:b@[hooks"}}))
+    assert len(errors({"webhook": {"url": "http://a:b@[hooks"}})) == 1
 
 
 @pytest.mark.parametrize(
@@ -248,16 +248,16 @@ def test_what_the_floor_does_not_know_is_a_warning_with_the_version(receivers: d
 
 def test_the_version_of_a_field_that_came_with_its_type_is_said_once() -> None:
     """Four fields of a newer type are one warning."""
-    assert 1 == len(warnings({"jira": {**COMPLETE["jira"], "labels": ["x"]}}))
+    assert len(warnings({"jira": {**COMPLETE["jira"], "labels": ["x"]}})) == 1
 
 
 def test_the_minimum_version_of_types_and_fields_can_be_asked() -> None:
     """0.25 is the floor; what nobody knows is a KeyError."""
-    assert ("0.25", "0.28", "0.26") == (
+    assert (
         minimum_version("slack"),
         minimum_version("jira", "project"),
         minimum_version("webhook", "url_file"),
-    )
+    ) == ("0.25", "0.28", "0.26")
     with pytest.raises(KeyError):
         minimum_version("slack", "nonsense")
 
@@ -265,9 +265,9 @@ def test_the_minimum_version_of_types_and_fields_can_be_asked() -> None:
 def test_the_dead_man_s_switch_is_named_by_its_own_path() -> None:
     """It belongs to no team."""
     problems = check({"webhook": {}}, ("notify", "watchdog"))
-    assert ["notify.watchdog.webhook: a receiver of type webhook needs url"] == [one.message for one in problems]
+    assert [one.message for one in problems] == ["notify.watchdog.webhook: a receiver of type webhook needs url"]
 
 
 def test_what_is_no_mapping_is_left_to_the_model() -> None:
     """It says so itself."""
-    assert [] == check({"webhook": "http://hooks.test/"})
+    assert check({"webhook": "http://hooks.test/"}) == []

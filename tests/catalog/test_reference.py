@@ -55,7 +55,7 @@ def test_an_example_of_the_page_loads_without_a_warning(number: int, tmp_path: P
     """What readers copy is right."""
     file = tmp_path / "catalog.yaml"
     file.write_text(EXAMPLES[number])
-    assert [] == load(file, today=date(2026, 11, 24)).warnings
+    assert load(file, today=date(2026, 11, 24)).warnings == []
 
 
 def test_the_page_has_examples() -> None:

@@ -31,21 +31,21 @@ def catalog_with(**service: Any) -> dict[str, Any]:
 def test_the_schema_is_a_schema() -> None:
     """Of the draft that it names."""
     Draft202012Validator.check_schema(json_schema())
-    assert "https://json-schema.org/draft/2020-12/schema" == json_schema()["$schema"]
-    assert "Seawall service catalog" == json_schema()["title"]
+    assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert json_schema()["title"] == "Seawall service catalog"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_fits_the_schema(example: Path) -> None:
     """What editors show beside it is not red."""
-    assert [] == errors(read_document(example.read_text(), str(example), 0).data)
+    assert errors(read_document(example.read_text(), str(example), 0).data) == []
 
 
 @settings(deadline=None)
 @given(valid_catalogs({"http": ["ServiceDown"], "redis": ["ServiceDown"]}))
 def test_any_valid_catalog_fits_the_schema(catalog: dict[str, Any]) -> None:
     """The schema refuses nothing that load() takes."""
-    assert [] == errors(catalog)
+    assert errors(catalog) == []
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_every_key_says_what_it_means() -> None:
         for key, field in definition.get("properties", {}).items()
         if "description" not in field and "$ref" not in field  # what it refers to has one of its own
     ]
-    assert [] == silent
+    assert silent == []
 
 
 def test_the_command_prints_the_schema() -> None:
     """As JSON, and nothing else."""
     result = CliRunner().invoke(main, ["schema"])
-    assert 0 == result.exit_code
+    assert result.exit_code == 0
     assert json_schema() == json.loads(result.output)
 
 

@@ -55,7 +55,7 @@ def test_a_range_over_midnight_is_two() -> None:
 
 def test_days_may_wrap_around_the_week() -> None:
     """Fri-Mon is four days."""
-    assert (0, 4, 5, 6) == Hours.parse("Fri-Mon 08:00-09:00").ranges[0].days
+    assert Hours.parse("Fri-Mon 08:00-09:00").ranges[0].days == (0, 4, 5, 6)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "Etc/GMT+5"])

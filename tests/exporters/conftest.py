@@ -61,10 +61,13 @@ def eventually(check: Callable[[], bool], seconds: float = 15) -> None:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of loopback that nothing listens on, low enough for the port ten thousand above that Redis adds."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port < 55_000:
+            return port
 
 
 @contextmanager
@@ -121,7 +124,17 @@ def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis
         def start(*options: str, password: str = "") -> RedisServer:
             server = RedisServer(free_port(), password)
             secret = ("--requirepass", password) if password else ()
-            command = ("redis-server", "--port", str(server.port), "--bind", "127.0.0.1", "--save", "", *secret, *options)
+            command = (
+                "redis-server",
+                "--port",
+                str(server.port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                *secret,
+                *options,
+            )
             stack.enter_context(process(*command, cwd=tmp_path_factory.mktemp("redis")))
             eventually(lambda: connects(server.port) and server.cli("ping") == "PONG")
             return server

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from prometheus_client import generate_latest
 
 from seawall.exporters import inventory
 from seawall.exporters.host import HostCollector, collectors
@@ -11,8 +12,6 @@ from seawall.exporters.system import Machine
 from seawall.exporters.system.disk import EXCLUDED_DEVICES
 from seawall.exporters.system.filesystem import EXCLUDED_MOUNTPOINTS, EXCLUDED_TYPES
 from seawall.exporters.system.network import EXCLUDED_INTERFACES
-
-from prometheus_client import generate_latest
 
 from .conftest import Scrape, answers, eventually, free_port, get, parse, process
 

@@ -66,13 +66,13 @@ def test_a_declaration_is_complete(info: MetricInfo) -> None:
 def test_a_counter_carries_its_name_once() -> None:
     """The exposition adds _total by itself."""
     metric = counter("x_total", "", "X.").value(3)
-    assert ("x", "counter", "x_total") == (metric.name, metric.type, metric.samples[0].name)
+    assert (metric.name, metric.type, metric.samples[0].name) == ("x", "counter", "x_total")
 
 
 def test_none_is_no_sample() -> None:
     """What is not known is left out, never zero."""
-    assert [] == gauge("x", "", "X.").value(None).samples
-    assert [{"a": "2"}] == [one.labels for one in gauge("x", "", "X.", "a").samples({("1",): None, ("2",): 0}).samples]
+    assert gauge("x", "", "X.").value(None).samples == []
+    assert [one.labels for one in gauge("x", "", "X.", "a").samples({("1",): None, ("2",): 0}).samples] == [{"a": "2"}]
 
 
 def test_labels_that_do_not_fit_are_an_error() -> None:
@@ -83,17 +83,21 @@ def test_labels_that_do_not_fit_are_an_error() -> None:
 
 def test_untyped_is_what_the_client_calls_unknown() -> None:
     """It is written as untyped."""
-    assert "unknown" == untyped("x", "", "X.").value(1).type
+    assert untyped("x", "", "X.").value(1).type == "unknown"
 
 
 def test_the_room_exports_what_its_table_of_contents_says() -> None:
     """Sorted, and everything there."""
     assert sorted(seawall.exporters.__all__) == seawall.exporters.__all__
-    assert [] == [name for name in seawall.exporters.__all__ if not hasattr(seawall.exporters, name)]
+    assert [name for name in seawall.exporters.__all__ if not hasattr(seawall.exporters, name)] == []
 
 
 def test_only_one_module_imports_redis_py() -> None:
     """The rest works without it."""
     folder = Path(importlib.import_module("seawall.exporters").__file__ or "").parent
-    found = [path.name for path in folder.rglob("*.py") if re.search(r"^\s*(from|import) redis\b", path.read_text(), re.MULTILINE)]
-    assert ["redis.py"] == found
+    found = [
+        path.name
+        for path in folder.rglob("*.py")
+        if re.search(r"^\s*(from|import) redis\b", path.read_text(), re.MULTILINE)
+    ]
+    assert found == ["redis.py"]

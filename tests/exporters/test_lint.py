@@ -27,18 +27,22 @@ def complaints(promtool: str, text: str) -> list[str]:
 
 def test_metrics_is_clean_but_for_inherited_names(promtool: str, start_exporter: StartExporter) -> None:
     """The host and the exporter itself."""
-    assert [] == complaints(promtool, get(start_exporter({}).url + "metrics"))
+    assert complaints(promtool, get(start_exporter({}).url + "metrics")) == []
 
 
 def test_a_probe_of_redis_is_clean(promtool: str, start_exporter: StartExporter, start_redis: StartRedis) -> None:
     """Of a server that is there, and of one that is not."""
     exporter = start_exporter({"cache": f"redis://127.0.0.1:{start_redis().port}", "gone": "redis://127.0.0.1:1"})
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=cache"))
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=gone"))
+    assert complaints(promtool, get(exporter.url + "probe?service=cache")) == []
+    assert complaints(promtool, get(exporter.url + "probe?service=gone")) == []
 
 
 def test_the_linter_does_complain(promtool: str) -> None:
     """An empty list is no accident."""
-    assert ["seawall_bad_count counter metrics should have \"_total\" suffix"] == [
-        line for line in complaints(promtool, "# HELP seawall_bad_count X.\n# TYPE seawall_bad_count counter\nseawall_bad_count 1\n") if "_total" in line
-    ]
+    assert [
+        line
+        for line in complaints(
+            promtool, "# HELP seawall_bad_count X.\n# TYPE seawall_bad_count counter\nseawall_bad_count 1\n"
+        )
+        if "_total" in line
+    ] == ['seawall_bad_count counter metrics should have "_total" suffix']

@@ -66,9 +66,9 @@ def test_an_answer_comes_with_up_and_success() -> None:
     success, families = Prober(ENVIRON).probe(SERVICE, kind, 1)
     assert success
     duration = values(families).pop("seawall_probe_duration_seconds")
-    assert {"fake_value": 7, "fake_up": 1, "seawall_probe_success": 1} == {
+    assert {
         name: value for name, value in values(families).items() if name != "seawall_probe_duration_seconds"
-    }
+    } == {"fake_value": 7, "fake_up": 1, "seawall_probe_success": 1}
     assert 0 <= duration < 1
 
 
@@ -76,7 +76,7 @@ def test_the_collector_gets_the_url_with_its_secret_and_the_time_left() -> None:
     """The secret comes from the environment when the probe runs."""
     kind, targets = kind_of(FakeCollector())
     Prober(ENVIRON).probe(SERVICE, kind, 1)
-    assert "fake://:hunter2@cache:1" == targets[0].url
+    assert targets[0].url == "fake://:hunter2@cache:1"
     assert 0.5 < targets[0].timeout <= 1
 
 
@@ -84,8 +84,8 @@ def test_the_connection_is_kept_from_probe_to_probe() -> None:
     """Connecting costs the server more than the question."""
     kind, targets = kind_of(FakeCollector())
     prober = Prober(ENVIRON)
-    assert [True, True] == [prober.probe(SERVICE, kind, 1)[0] for _ in range(2)]
-    assert 1 == len(targets)
+    assert [prober.probe(SERVICE, kind, 1)[0] for _ in range(2)] == [True, True]
+    assert len(targets) == 1
 
 
 def test_a_failed_probe_connects_anew() -> None:
@@ -93,8 +93,8 @@ def test_a_failed_probe_connects_anew() -> None:
     broken = FakeCollector(error=ValueError("broken"))
     kind, targets = kind_of(broken, FakeCollector())
     prober = Prober(ENVIRON)
-    assert [False, True] == [prober.probe(SERVICE, kind, 1)[0] for _ in range(2)]
-    assert (1, 2) == (broken.closed, len(targets))
+    assert [prober.probe(SERVICE, kind, 1)[0] for _ in range(2)] == [False, True]
+    assert (broken.closed, len(targets)) == (1, 2)
 
 
 def test_another_url_connects_anew() -> None:
@@ -104,8 +104,8 @@ def test_another_url_connects_anew() -> None:
     prober = Prober(ENVIRON)
     prober.probe(SERVICE, kind, 1)
     prober.probe(SERVICE.model_copy(update={"url": "fake://other:1"}), kind, 1)
-    assert ["fake://:hunter2@cache:1", "fake://other:1"] == [target.url for target in targets]
-    assert 1 == first.closed
+    assert [target.url for target in targets] == ["fake://:hunter2@cache:1", "fake://other:1"]
+    assert first.closed == 1
 
 
 def test_a_probe_that_hangs_is_cut_off_at_its_deadline() -> None:
@@ -115,7 +115,7 @@ def test_a_probe_that_hangs_is_cut_off_at_its_deadline() -> None:
     start = time.monotonic()
     success, families = Prober(ENVIRON).probe(SERVICE, kind, 0.2)
     assert time.monotonic() - start < 1
-    assert (False, 0, 1) == (success, values(families)["fake_up"], hung.closed)
+    assert (success, values(families)["fake_up"], hung.closed) == (False, 0, 1)
     assert "fake_value" not in values(families)
 
 
@@ -129,11 +129,11 @@ def test_a_second_probe_of_the_same_service_waits_for_the_first() -> None:
     first.start()
     time.sleep(0.05)
     assert prober.probe(SERVICE, kind, 0.1)[0] is False
-    assert 0 == slow.closed
+    assert slow.closed == 0
     slow.waits = False
     slow.released.set()
     first.join(5)
-    assert [True] == found
+    assert found == [True]
 
 
 def test_a_failure_is_logged_once_until_it_changes(caplog: pytest.LogCaptureFixture) -> None:
@@ -152,21 +152,23 @@ def test_an_error_is_told_without_the_secret_in_one_line(caplog: pytest.LogCaptu
     """Newlines cannot forge a line of the log."""
     kind, _ = kind_of(FakeCollector(error=ValueError("bad hunter2\nERROR forged \x1b[31m fake://:hunter2@cache:1")))
     Prober(ENVIRON).probe(SERVICE, kind, 1)
-    assert ["probe of cache failed: ValueError: bad *** ERROR forged [31m ***"] == [r.getMessage() for r in caplog.records]
+    assert [
+        r.getMessage() for r in caplog.records
+    ] == ["probe of cache failed: ValueError: bad *** ERROR forged [31m ***"]
 
 
 def test_an_error_of_seawall_is_told_as_its_sentence(caplog: pytest.LogCaptureFixture) -> None:
     """It says what to do next."""
     kind, _ = kind_of(FakeCollector(error=SeawallError("install the client")))
     Prober(ENVIRON).probe(SERVICE, kind, 1)
-    assert ["probe of cache failed: install the client"] == [record.getMessage() for record in caplog.records]
+    assert [record.getMessage() for record in caplog.records] == ["probe of cache failed: install the client"]
 
 
 def test_a_missing_variable_makes_no_connection(caplog: pytest.LogCaptureFixture) -> None:
     """The variable is named, and nothing is asked."""
     kind, targets = kind_of()
     assert Prober({}).probe(SERVICE, kind, 1)[0] is False
-    assert [] == targets
+    assert targets == []
     assert "PASSWORD" in caplog.text
 
 
@@ -177,7 +179,7 @@ def test_services_that_left_the_catalog_are_let_go() -> None:
     prober = Prober(ENVIRON)
     prober.probe(SERVICE, kind, 1)
     prober.keep(["another"])
-    assert 1 == gone.closed
+    assert gone.closed == 1
 
 
 def test_services_that_stay_keep_their_connection() -> None:
@@ -187,4 +189,4 @@ def test_services_that_stay_keep_their_connection() -> None:
     prober = Prober(ENVIRON)
     prober.probe(SERVICE, kind, 1)
     prober.keep(["cache"])
-    assert 0 == stays.closed
+    assert stays.closed == 0

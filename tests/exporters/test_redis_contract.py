@@ -172,7 +172,11 @@ def test_the_declaration_says_the_name_type_and_labels_of_what_is_exposed(pair: 
 
 def test_every_declared_family_is_seen_of_one_server_or_another(exporter: RunningExporter) -> None:
     """The inventory holds no name that no real server has."""
-    seen = {name for server in ("master", "replica", "guarded", "member") for name in exporter.scrape(f"/probe?service={server}")}
+    seen = {
+        name
+        for server in ("master", "replica", "guarded", "member")
+        for name in exporter.scrape(f"/probe?service={server}")
+    }
     assert set() == {info.name for info in inventory()["redis"]} - seen
 
 
@@ -180,7 +184,7 @@ def test_the_keys_are_counted(exporter: RunningExporter) -> None:
     """The numbers are those of the keys that were set."""
     keys = exporter.scrape("/probe?service=master")["redis_db_keys"]
     assert {frozenset({("db", "db0")}), frozenset({("db", "db3")})} == keys.label_sets
-    assert [30, 1] == list(keys.samples.values())
+    assert list(keys.samples.values()) == [30, 1]
 
 
 def test_the_replica_tells_of_its_master(exporter: RunningExporter, master: RedisServer) -> None:
@@ -193,14 +197,16 @@ def test_the_replica_tells_of_its_master(exporter: RunningExporter, master: Redi
 def test_a_cluster_with_every_slot_is_well(exporter: RunningExporter) -> None:
     """CLUSTER INFO is asked of a cluster's node."""
     scrape = exporter.scrape("/probe?service=member")
-    assert [1] == list(scrape["redis_cluster_state"].samples.values())
-    assert [16384] == list(scrape["redis_cluster_slots_ok"].samples.values())
+    assert list(scrape["redis_cluster_state"].samples.values()) == [1]
+    assert list(scrape["redis_cluster_slots_ok"].samples.values()) == [16384]
 
 
-def test_a_connection_that_the_server_closed_is_opened_again(start_redis: StartRedis, start_exporter: StartExporter) -> None:
+def test_a_connection_that_the_server_closed_is_opened_again(
+    start_redis: StartRedis, start_exporter: StartExporter
+) -> None:
     """The next probe succeeds: nobody sees that the last connection is gone."""
     server = start_redis()
     exporter = start_exporter({"cache": f"redis://127.0.0.1:{server.port}"})
-    assert [1] == list(exporter.scrape("/probe?service=cache")["redis_up"].samples.values())
+    assert list(exporter.scrape("/probe?service=cache")["redis_up"].samples.values()) == [1]
     server.cli("client", "kill", "type", "normal", "skipme", "yes")
-    assert [1] == list(exporter.scrape("/probe?service=cache")["redis_up"].samples.values())
+    assert list(exporter.scrape("/probe?service=cache")["redis_up"].samples.values()) == [1]

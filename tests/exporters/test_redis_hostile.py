@@ -1,5 +1,6 @@
 """Redis servers that hang, lie, refuse and forbid: each probe ends in time, says redis_up 0, and tells no secret."""
 
+import contextlib
 import logging
 import socket
 import sys
@@ -38,10 +39,8 @@ def server(behaviour: Behaviour) -> Iterator[int]:
         def serve(client: socket.socket) -> None:
             with client:
                 client.settimeout(0.1)
-                try:
+                with contextlib.suppress(OSError):
                     behaviour(client, stop)
-                except OSError:
-                    pass
 
         accepting = Thread(target=accept)
         accepting.start()
@@ -106,7 +105,7 @@ def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExpor
         start = time.monotonic()
         scrape = exporter.scrape("/probe?service=cache", HEADERS)
         assert time.monotonic() - start < 1.5
-    assert [0, 0] == [value(scrape, "redis_up"), value(scrape, "seawall_probe_success")]
+    assert [value(scrape, "redis_up"), value(scrape, "seawall_probe_success")] == [0, 0]
     assert {"redis_up", "seawall_probe_success", "seawall_probe_duration_seconds"} == scrape.keys()
     assert value(scrape, "seawall_probe_duration_seconds") < 1.5
 
@@ -205,7 +204,9 @@ def test_a_wrong_password_is_down_and_says_so(
     assert "the-wrong-one" not in caplog.text
 
 
-def test_a_missing_variable_is_down_and_is_named(start_exporter: StartExporter, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_variable_is_down_and_is_named(
+    start_exporter: StartExporter, caplog: pytest.LogCaptureFixture
+) -> None:
     """Whoever reads the log knows what to set."""
     exporter = start_exporter({"cache": "redis://:${CACHE_PASSWORD}@127.0.0.1:1"})
     assert value(exporter.scrape("/probe?service=cache"), "redis_up") == 0
@@ -224,8 +225,10 @@ def test_a_user_without_rights_for_the_slow_log_loses_that_family_alone(
     assert value(scrape, "redis_up") == 1
     assert "redis_slowlog_length" not in scrape
     assert "redis_connected_clients" in scrape
-    queries = {dict(labels)["query"]: number for (_, labels), number in scrape["seawall_probe_query_success"].samples.items()}
-    assert {"info": 1, "slowlog": 0} == queries
+    queries = {
+        dict(labels)["query"]: number for (_, labels), number in scrape["seawall_probe_query_success"].samples.items()
+    }
+    assert queries == {"info": 1, "slowlog": 0}
 
 
 @pytest.mark.e2e

@@ -34,22 +34,22 @@ def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
 
 def test_fields_are_read_as_text() -> None:
     """A value may hold colons and spaces; comments are no fields."""
-    assert {"os": "a b:c", "x": ""} == parse("# Server\r\nos:a b:c\r\nx:\r\nno colon\r\n")
+    assert parse("# Server\r\nos:a b:c\r\nx:\r\nno colon\r\n") == {"os": "a b:c", "x": ""}
 
 
 def test_numbers_become_samples() -> None:
     """A field is its family's value."""
-    assert {(): 1048576} == samples(INFO)["redis_memory_used_bytes"]
+    assert samples(INFO)["redis_memory_used_bytes"] == {(): 1048576}
 
 
 def test_microseconds_become_seconds() -> None:
     """Base units, as the names say."""
-    assert {(): 0.0025} == samples(INFO)["redis_latest_fork_seconds"]
+    assert samples(INFO)["redis_latest_fork_seconds"] == {(): 0.0025}
 
 
 def test_a_status_is_one_only_if_it_is_ok() -> None:
     """Anything else is a failure."""
-    assert {(): 0} == samples(INFO)["redis_rdb_last_bgsave_status"]
+    assert samples(INFO)["redis_rdb_last_bgsave_status"] == {(): 0}
 
 
 def test_a_field_that_is_missing_is_no_sample() -> None:
@@ -65,21 +65,21 @@ def test_a_field_that_is_no_number_is_no_sample() -> None:
 
 def test_each_replica_has_its_lag() -> None:
     """Labelled with its address and state."""
-    assert {("10.0.0.7", "6379", "online"): 1} == samples(INFO)["redis_connected_slave_lag_seconds"]
+    assert samples(INFO)["redis_connected_slave_lag_seconds"] == {("10.0.0.7", "6379", "online"): 1}
 
 
 def test_each_command_has_its_calls_and_seconds() -> None:
     """Subcommands are commands of their own."""
-    assert {("get",): 10, ("client|info",): 1} == samples(INFO)["redis_commands_total"]
-    assert {("get",): 2} == {
+    assert samples(INFO)["redis_commands_total"] == {("get",): 10, ("client|info",): 1}
+    assert {
         key: value for key, value in samples(INFO)["redis_commands_duration_seconds_total"].items() if key == ("get",)
-    }
-    assert {("get",): 2} == samples(INFO)["redis_commands_failed_calls_total"]
+    } == {("get",): 2}
+    assert samples(INFO)["redis_commands_failed_calls_total"] == {("get",): 2}
 
 
 def test_the_first_database_is_there_though_empty() -> None:
     """INFO leaves it out when it has no keys; then it has none, which is known."""
-    assert {("db0",): 0} == samples("redis_version:7.0.15\r\n")["redis_db_keys"]
+    assert samples("redis_version:7.0.15\r\n")["redis_db_keys"] == {("db0",): 0}
 
 
 def test_a_sentinel_has_no_databases() -> None:
@@ -89,8 +89,10 @@ def test_a_sentinel_has_no_databases() -> None:
 
 def test_a_replica_without_its_master_has_no_last_contact() -> None:
     """-1 is no number of seconds."""
-    found = samples("role:slave\r\nmaster_host:m\r\nmaster_port:1\r\nmaster_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\n")
-    assert {("m", "1"): 0} == found["redis_master_link_up"]
+    found = samples(
+        "role:slave\r\nmaster_host:m\r\nmaster_port:1\r\nmaster_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\n"
+    )
+    assert found["redis_master_link_up"] == {("m", "1"): 0}
     assert "redis_master_last_io_seconds_ago" not in found
 
 
@@ -98,8 +100,8 @@ def test_fifty_thousand_databases_are_bounded() -> None:
     """The largest are kept, the rest are one, and no key is lost."""
     text = "".join(f"db{index}:keys={index},expires=0\r\n" for index in range(50_000))
     keys = samples(text)["redis_db_keys"]
-    assert LIMIT + 1 == len(keys)
-    assert 49_999 == keys["db49999",]
+    assert len(keys) == LIMIT + 1
+    assert keys["db49999",] == 49_999
     assert sum(range(50_000)) == sum(keys.values())
 
 
@@ -115,4 +117,4 @@ def test_bounding_keeps_the_sum_and_the_largest(sizes: dict[str, int], limit: in
 @given(st.text())
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Garbage has few families, and raises nothing."""
-    assert [] == [metric for metric in families(parse(text)) if not metric.name.startswith("redis_")]
+    assert [metric for metric in families(parse(text)) if not metric.name.startswith("redis_")] == []

@@ -28,8 +28,12 @@ def test_every_kind_has_its_table() -> None:
 
 def test_a_row_holds_everything_that_is_declared() -> None:
     """Name, type, unit, labels and meaning."""
-    (row,) = [line for line in table(inventory()["redis"]).splitlines() if "`redis_commands_duration_seconds_total`" in line]
-    assert "| `redis_commands_duration_seconds_total` | counter | seconds | `cmd` | Time spent in each command. |" == row
+    (row,) = [
+        line for line in table(inventory()["redis"]).splitlines() if "`redis_commands_duration_seconds_total`" in line
+    ]
+    assert (
+        row == "| `redis_commands_duration_seconds_total` | counter | seconds | `cmd` | Time spent in each command. |"
+    )
 
 
 def test_every_option_is_on_the_page() -> None:
@@ -37,7 +41,14 @@ def test_every_option_is_on_the_page() -> None:
     rows = dict(re.findall(r"^\| `(--[a-z-]+) [A-Z:]+` \| (.*?) \|", PAGE.read_text(), re.MULTILINE))
     options = {option.opts[0]: option for option in exporter.params}
     assert options.keys() == rows.keys()
-    defaults = {name: "required" if option.required else f"`{option.default:g}`" if isinstance(option.default, float) else f"`{option.default}`" for name, option in options.items()}
+    defaults = {
+        name: "required"
+        if option.required
+        else f"`{option.default:g}`"
+        if isinstance(option.default, float)
+        else f"`{option.default}`"
+        for name, option in options.items()
+    }
     assert defaults == rows
 
 
@@ -53,13 +64,20 @@ def test_the_acl_of_the_page_is_enough_and_no_more(start_redis: StartRedis, star
     """On a cluster's node, which is asked most: every query succeeds, and no command was refused."""
     (acl,) = re.findall(r"^ACL (SETUSER .*)$", PAGE.read_text(), re.MULTILINE)
     server = start_redis("--cluster-enabled", "yes")
-    assert "OK" == server.cli("acl", *acl.split())
+    assert server.cli("acl", *acl.split()) == "OK"
     user, password = acl.split()[1], acl.split()[3].removeprefix(">")
     running = start_exporter({"cache": f"redis://{user}:${{P}}@127.0.0.1:{server.port}"}, {"P": password})
     scrape = running.scrape("/probe?service=cache")
-    assert [1] == list(scrape["redis_up"].samples.values())
-    queries = {dict(labels)["query"]: value for (_, labels), value in scrape["seawall_probe_query_success"].samples.items()}
-    assert {"info": 1, "slowlog": 1, "cluster": 1} == queries
-    assert "" == server.cli("acl", "log")
-    used = set(re.findall(r"cmdstat_([a-z|]+):", server.cli("info", "commandstats"))) - {"acl|setuser", "acl|log", "auth", "ping"}
+    assert list(scrape["redis_up"].samples.values()) == [1]
+    queries = {
+        dict(labels)["query"]: value for (_, labels), value in scrape["seawall_probe_query_success"].samples.items()
+    }
+    assert queries == {"info": 1, "slowlog": 1, "cluster": 1}
+    assert server.cli("acl", "log") == ""
+    used = set(re.findall(r"cmdstat_([a-z|]+):", server.cli("info", "commandstats"))) - {
+        "acl|setuser",
+        "acl|log",
+        "auth",
+        "ping",
+    }
     assert {right.removeprefix("+") for right in acl.split() if right.startswith("+")} == used

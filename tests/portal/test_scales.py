@@ -44,16 +44,16 @@ def test_time_ticks_are_round_moments_of_the_window(hours: int) -> None:
     ticks = time_ticks(start, start + hours * 3600)
     steps = {later - earlier for (earlier, _), (later, _) in pairwise(ticks)}
     assert 3 <= len(ticks) <= 7
-    assert 1 == len(steps)
+    assert len(steps) == 1
     assert all(start <= at <= start + hours * 3600 and at % 60 == 0 for at, _ in ticks)
 
 
 def test_a_day_is_named_where_days_are_shown() -> None:
     """Hours would all be 00:00."""
-    assert "28 Nov" == time_ticks(1_795_773_600.0, 1_795_773_600.0 + 5 * 86400)[0][1]
+    assert time_ticks(1_795_773_600.0, 1_795_773_600.0 + 5 * 86400)[0][1] == "28 Nov"
 
 
 def test_a_scale_maps_ends_to_ends() -> None:
     """Downwards as well."""
     scale = Scale(0.0, 10.0, 100.0, 20.0)
-    assert [100.0, 60.0, 20.0] == [scale(0.0), scale(5.0), scale(10.0)]
+    assert [scale(0.0), scale(5.0), scale(10.0)] == [100.0, 60.0, 20.0]

@@ -33,36 +33,36 @@ def test_an_alert_is_one_row_from_its_start_to_its_end(store: Store) -> None:
     store.record([_alert()], NOW)
     store.record([_alert(end=160.0)], NOW + 60)
     (row,) = store.alerts()
-    assert ("resolved", 160.0, 60.0, NOW) == (row.state, row.ends_at, row.duration(NOW + 100), row.received_at)
+    assert (row.state, row.ends_at, row.duration(NOW + 100), row.received_at) == ("resolved", 160.0, 60.0, NOW)
 
 
 def test_a_firing_alert_lasts_until_now(store: Store) -> None:
     """A clock behind the start makes no negative time."""
     store.record([_alert(start=900.0)], NOW)
     (row,) = store.alerts()
-    assert (100.0, 0.0) == (row.duration(NOW), row.duration(0.0))
+    assert (row.duration(NOW), row.duration(0.0)) == (100.0, 0.0)
 
 
 def test_an_alert_that_fires_again_is_a_row_of_its_own(store: Store) -> None:
     """Its first time stays with its own duration."""
     store.record([_alert(start=100.0, end=160.0), _alert(start=500.0)], NOW)
-    assert [("firing", 500.0), ("resolved", 100.0)] == [(row.state, row.starts_at) for row in store.alerts()]
+    assert [(row.state, row.starts_at) for row in store.alerts()] == [("firing", 500.0), ("resolved", 100.0)]
 
 
 def test_a_later_start_ends_the_earlier_one_whose_end_was_never_told(store: Store) -> None:
     """An alert fires once at a time, in whichever order the two arrive."""
     store.record([_alert(start=500.0)], NOW)
     store.record([_alert(start=100.0)], NOW)
-    assert [("firing", 500.0, None), ("resolved", 100.0, 500.0)] == [
+    assert [
         (row.state, row.starts_at, row.ends_at) for row in store.alerts()
-    ]
+    ] == [("firing", 500.0, None), ("resolved", 100.0, 500.0)]
 
 
 def test_an_alert_can_be_taken_back_after_it_was_resolved(store: Store) -> None:
     """Alertmanager resolves what it no longer hears of, and fires it again with the old start."""
     store.record([_alert(end=160.0)], NOW)
     store.record([_alert()], NOW + 60)
-    assert [("firing", None)] == [(row.state, row.ends_at) for row in store.alerts()]
+    assert [(row.state, row.ends_at) for row in store.alerts()] == [("firing", None)]
 
 
 def test_the_watchdog_is_a_heartbeat_and_no_row(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_the_watchdog_is_a_heartbeat_and_no_row(store: Store) -> None:
     assert store.last_heartbeat() is None
     store.record([_alert("Watchdog")], NOW)
     store.record([_alert("Watchdog", end=2000.0)], NOW + 999)
-    assert (NOW, []) == (store.last_heartbeat(), store.alerts())
+    assert (store.last_heartbeat(), store.alerts()) == (NOW, [])
 
 
 def test_a_restart_loses_nothing(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     first.record([_alert(), _alert("Watchdog", fingerprint="w")], NOW)
     first.close()
     second = Store(tmp_path / "portal.sqlite3")
-    assert (["RedisDown"], NOW) == ([row.alertname for row in second.alerts()], second.last_heartbeat())
+    assert ([row.alertname for row in second.alerts()], second.last_heartbeat()) == (["RedisDown"], NOW)
     second.close()
 
 
@@ -87,7 +87,7 @@ def test_what_was_recorded_survives_without_a_close(tmp_path: Path) -> None:
     """A second connection reads it at once: nothing waits in the first."""
     first, second = Store(tmp_path / "portal.sqlite3"), Store(tmp_path / "portal.sqlite3")
     first.record([_alert()], NOW)
-    assert 1 == second.count("firing")
+    assert second.count("firing") == 1
     first.close()
     second.close()
 
@@ -120,7 +120,7 @@ def test_alerts_are_filtered_and_those_that_fire_come_first(store: Store, wanted
 def test_no_more_rows_are_read_than_asked_for(store: Store) -> None:
     """The latest are kept."""
     store.record([_alert(start=float(n), end=float(n), fingerprint=str(n)) for n in range(10)], NOW)
-    assert [9.0, 8.0] == [row.starts_at for row in store.alerts(limit=2)]
+    assert [row.starts_at for row in store.alerts(limit=2)] == [9.0, 8.0]
 
 
 def test_old_alerts_are_forgotten_and_recent_ones_are_not(store: Store) -> None:
@@ -130,7 +130,7 @@ def test_old_alerts_are_forgotten_and_recent_ones_are_not(store: Store) -> None:
     )
     store.record([_alert(start=1.0, fingerprint="silent")], 300.0)
     store.record([_alert(start=1.0, fingerprint="fires")], NOW)
-    assert 2 == store.prune(before=500.0)
+    assert store.prune(before=500.0) == 2
     assert {"ended", "fires"} == {row.fingerprint for row in store.alerts()}
 
 
@@ -138,8 +138,8 @@ def test_a_batch_is_kept_wholly_or_not_at_all(store: Store) -> None:
     """A row that cannot be written takes its batch with it, and the store goes on."""
     with pytest.raises(StoreError, match="cannot use the inbox"):
         store.record([_alert(), _alert(start=None, fingerprint="b")], NOW)  # type: ignore[arg-type]
-    assert [] == store.alerts()
-    assert 1 == store.record([_alert()], NOW)
+    assert store.alerts() == []
+    assert store.record([_alert()], NOW) == 1
 
 
 def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
     store._connection.execute("PRAGMA max_page_count = 12")
     with pytest.raises(StoreError, match="has room"):
         store.record([_alert(fingerprint=f"{n}", text="x" * 8000) for n in range(100)], NOW)
-    assert ["a"] == [row.fingerprint for row in store.alerts()]
+    assert [row.fingerprint for row in store.alerts()] == ["a"]
     store.close()
 
 
@@ -183,7 +183,7 @@ def test_the_file_is_in_write_ahead_mode(tmp_path: Path) -> None:
     """Readers and the writer do not wait for each other."""
     Store(tmp_path / "portal.sqlite3").close()
     with sqlite3.connect(tmp_path / "portal.sqlite3") as connection:
-        assert ("wal",) == connection.execute("PRAGMA journal_mode").fetchone()
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
 
 
@@ -199,7 +199,7 @@ def test_many_threads_can_write_at_once(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 80 == store.count("firing")
+    assert store.count("firing") == 80
 
 
 def test_a_probe_fails_where_the_store_is_closed(store: Store) -> None:

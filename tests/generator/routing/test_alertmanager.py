@@ -203,7 +203,7 @@ def test_nothing_that_its_databases_do_silences_the_page_of_checkout(live: Live)
     live.fire("checkout", "SloErrorBudgetBurn", tier=1, slo="availability")
     live.arrives(PAGE, "checkout", "SloErrorBudgetBurn")
     live.arrives(INBOX, "checkout", "SloErrorBudgetBurn")
-    assert "active" == live.state("checkout", "SloErrorBudgetBurn")["state"]
+    assert live.state("checkout", "SloErrorBudgetBurn")["state"] == "active"
 
 
 def test_a_database_in_maintenance_or_of_tier_3_silences_nobody(live: Live) -> None:
@@ -228,7 +228,7 @@ def test_an_outage_inhibits_the_symptoms_of_a_tier_2_service_that_asks_for_it(li
     live.settle()
     assert ("basket", "HttpServiceFailing") not in live.caught.alerts(PAGE) + live.caught.alerts(TICKET)
     status = live.state("basket", "HttpServiceFailing")
-    assert ("suppressed", 1) == (status["state"], len(status["inhibitedBy"]))
+    assert (status["state"], len(status["inhibitedBy"])) == ("suppressed", 1)
 
 
 def test_a_page_inhibits_the_ticket_of_the_same_slo_and_no_other(live: Live) -> None:
@@ -243,11 +243,11 @@ def test_a_page_inhibits_the_ticket_of_the_same_slo_and_no_other(live: Live) -> 
     live.arrives(TICKET, "checkout", "SloErrorBudgetExhausted")
     live.settle()
     told = [alert["labels"] for at, body in live.caught.bodies if at == TICKET for alert in body["alerts"]]
-    assert ["latency"] == [
+    assert [
         labels["slo"]
         for labels in told
         if (labels["service"], labels["alertname"]) == ("checkout", "SloErrorBudgetBurn")
-    ]
+    ] == ["latency"]
 
 
 def test_shadow_maintenance_and_hours_leave_an_alert_to_the_inbox_alone(live: Live) -> None:
@@ -262,9 +262,9 @@ def test_shadow_maintenance_and_hours_leave_an_alert_to_the_inbox_alone(live: Li
     for service, name in quiet:
         live.arrives(INBOX, service, name)
         assert (service, name) not in live.caught.alerts(PAGE) + live.caught.alerts(TICKET)
-    assert [("search", "HttpServiceFailing")] == [
+    assert [
         one for one in live.caught.alerts(PAGE) if not one[0].startswith("last")
-    ]
+    ] == [("search", "HttpServiceFailing")]
 
 
 def test_the_hours_of_the_team_decide_between_page_and_ticket(live: Live) -> None:
@@ -294,5 +294,5 @@ def test_a_chat_message_names_the_runbook(live: Live) -> None:
     live.fire("forum", "HttpServiceFailing", tier=1, team="chatty")
     until(lambda: any(at == "/slack" for at, _ in live.caught.bodies))
     message = next(body for at, body in live.caught.bodies if at == "/slack")["attachments"][0]
-    assert "[FIRING:1] forum HttpServiceFailing" == message["title"]
+    assert message["title"] == "[FIRING:1] forum HttpServiceFailing"
     assert "Runbook: http://localhost:8800/runbooks/forum/HttpServiceFailing" in message["text"].splitlines()

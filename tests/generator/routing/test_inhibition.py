@@ -48,7 +48,7 @@ def test_an_edge_that_asks_for_it_inhibits_the_symptoms_of_the_dependent(read: R
     }
     config = read(catalog())
     assert [rule] == inhibit_rules(config)[1:]
-    assert [] == inhibition_warnings(config)
+    assert inhibition_warnings(config) == []
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_an_edge_that_must_not_inhibit_is_left_out_with_a_warning(
 ) -> None:
     """The warning stands at the service and says why."""
     config = read(catalog(database, dependent))
-    assert [] == inhibit_rules(config)[1:]
+    assert inhibit_rules(config)[1:] == []
     expected = f'service "basket": depends_on orders-db: inhibits is left out: {reason}'
     assert [expected] == [problem.message for problem in inhibition_warnings(config)]
 
@@ -87,4 +87,4 @@ def test_members_of_a_longer_cycle_never_inhibit_each_other(read: Read) -> None:
         "  c: {kind: http, team: t, depends_on: {a: {inhibits: true}}}\n"
         "  d: {kind: http, team: t, depends_on: {a: {inhibits: true}}}\n"
     )
-    assert ['service="d"'] == [rule["target_matchers"][0] for rule in inhibit_rules(read(text))[1:]]
+    assert [rule["target_matchers"][0] for rule in inhibit_rules(read(text))[1:]] == ['service="d"']

@@ -57,21 +57,21 @@ def test_outside_is_the_complement_of_during(holds: Holds, parts: list[tuple[int
 def test_the_zone_that_the_hours_name_counts_before_the_team_s() -> None:
     """``only: "07:00-23:00 Asia/Tokyo"`` means Tokyo whatever the team's zone is."""
     named = during(Hours.parse("07:00-23:00 Asia/Tokyo"), "Europe/Berlin")
-    assert [{"times": [{"start_time": "07:00", "end_time": "23:00"}], "location": "Asia/Tokyo"}] == named
+    assert named == [{"times": [{"start_time": "07:00", "end_time": "23:00"}], "location": "Asia/Tokyo"}]
 
 
 def test_nothing_is_outside_of_the_whole_week() -> None:
     """Hours that never end mute nothing, and an interval without times would hold always."""
-    assert [] == outside(Hours.parse("00:00-24:00"), "UTC")
+    assert outside(Hours.parse("00:00-24:00"), "UTC") == []
 
 
 def test_runs_of_weekdays_are_written_as_one_and_sunday_alone() -> None:
     """Alertmanager's week begins on Sunday: it refuses saturday:sunday."""
-    assert ["monday:tuesday", "thursday", "saturday", "sunday"] == [
+    assert [
         span
         for interval in during(Hours.parse("Sat-Tue 08:00-09:00, Thu 08:00-09:00"), "UTC")
         for span in interval["weekdays"]
-    ]
+    ] == ["monday:tuesday", "thursday", "saturday", "sunday"]
 
 
 def windows(start: datetime, end: datetime, zone: str, today: date = TODAY) -> list[Interval]:
@@ -132,7 +132,7 @@ def test_any_window_holds_exactly_while_it_lasts(
 
 def test_a_window_of_a_year_takes_a_few_lines_not_a_day_each() -> None:
     """Whole days are written month by month."""
-    assert 15 == len(windows(datetime(2026, 10, 10, 12), datetime(2027, 10, 10, 12), "UTC"))
+    assert len(windows(datetime(2026, 10, 10, 12), datetime(2027, 10, 10, 12), "UTC")) == 15
 
 
 def test_seconds_are_widened_to_whole_minutes(holds: Holds) -> None:
@@ -149,9 +149,9 @@ def test_a_time_with_an_offset_keeps_it(holds: Holds) -> None:
     intervals = windows(
         datetime(2026, 11, 27, 10, tzinfo=offset), datetime(2026, 11, 27, 11, tzinfo=offset), "Asia/Tokyo"
     )
-    assert [False, True, False] == [
+    assert [
         holds(intervals, datetime(2026, 11, 27, hour, 30, tzinfo=UTC)) for hour in (14, 15, 16)
-    ]
+    ] == [False, True, False]
 
 
 def test_the_window_s_own_zone_counts_before_the_team_s(holds: Holds) -> None:
@@ -166,11 +166,11 @@ def test_past_windows_are_left_out_and_today_s_are_kept() -> None:
     """A day is left for zones that are behind of where *today* was asked."""
     past = windows(datetime(2026, 9, 1), datetime(2026, 9, 29, 23), "UTC")
     kept = windows(datetime(2026, 9, 30, 9), datetime(2026, 9, 30, 23), "UTC")
-    assert ([], 1) == (past, len(kept))
+    assert (past, len(kept)) == ([], 1)
 
 
 def test_a_window_without_end_stays_small() -> None:
     """Years that do not matter yet are cut off, ten are kept; no date of the calendar raises."""
     intervals = windows(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59), "Asia/Tokyo")
-    assert (120, ["2025"], ["2034"]) == (len(intervals), intervals[0]["years"], intervals[-1]["years"])
-    assert [] == windows(datetime(9999, 12, 31), datetime(9999, 1, 1), "America/New_York", date(9999, 12, 31))
+    assert (len(intervals), intervals[0]["years"], intervals[-1]["years"]) == (120, ["2025"], ["2034"])
+    assert windows(datetime(9999, 12, 31), datetime(9999, 1, 1), "America/New_York", date(9999, 12, 31)) == []

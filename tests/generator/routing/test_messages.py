@@ -38,7 +38,7 @@ def rendered(amtool: str, text: str, folder: Path, *, html: bool = False) -> str
     command = [amtool, "template", "render", f"--template.glob={folder}/*.tmpl", f"--template.text={text}"]
     command += [f"--template.type={kind}", f"--template.data={folder}/data.json"]
     ran = subprocess.run(command, capture_output=True, text=True)
-    assert 0 == ran.returncode, ran.stderr
+    assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
@@ -52,7 +52,7 @@ def texts(value: Any) -> list[str]:
 def test_a_message_says_what_happens_and_where_to_read_on(tool: Tool, tmp_path: Path) -> None:
     """Service and alert in the title; summary, likely cause, runbook and dashboard in the text."""
     fields = with_message("slack", {})
-    assert "[FIRING:1] checkout HttpServiceFailing" == rendered(tool("amtool"), fields["title"], tmp_path).strip()
+    assert rendered(tool("amtool"), fields["title"], tmp_path).strip() == "[FIRING:1] checkout HttpServiceFailing"
     assert [
         f"FIRING: checkout fails {HOSTILE}",
         "Likely cause: orders-db: ServiceDown",
@@ -83,7 +83,7 @@ def test_every_type_that_shows_text_names_the_runbook(receiver_type: str, tool: 
 @pytest.mark.parametrize("receiver_type", ["incidentio", "webhook"])
 def test_types_that_carry_the_alerts_themselves_get_no_text(receiver_type: str) -> None:
     """They pass the labels and annotations on."""
-    assert {"url": "x"} == with_message(receiver_type, {"url": "x"})
+    assert with_message(receiver_type, {"url": "x"}) == {"url": "x"}
 
 
 def test_a_text_of_the_user_s_own_stays_alone() -> None:

@@ -34,8 +34,8 @@ def table(heading: str) -> list[list[str]]:
 def test_the_example_has_no_warning(read: Read) -> None:
     """It is complete, and its one edge may inhibit."""
     catalog = read(block("yaml"))
-    assert [] == routing_warnings(catalog)
-    assert 2 == len(inhibit_rules(catalog))
+    assert routing_warnings(catalog) == []
+    assert len(inhibit_rules(catalog)) == 2
 
 
 def test_each_row_of_the_example_is_what_happens(read: Read, told: Told) -> None:

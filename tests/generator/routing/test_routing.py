@@ -38,7 +38,7 @@ def routed(amtool: str, config: str, labels: Mapping[str, str]) -> list[str]:
     ran = subprocess.run(
         [*command, *(f"{name}={value}" for name, value in labels.items())], capture_output=True, text=True
     )
-    assert 0 == ran.returncode, ran.stderr
+    assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip().split(",")
 
 
@@ -106,7 +106,7 @@ def test_everything_goes_to_the_portal_first_and_at_once(read: Read) -> None:
     config = alertmanager_config(read(), portal="127.0.0.1:18800")
     first = config["route"]["routes"][0]
     webhook = {"url": "http://127.0.0.1:18800/api/v1/alertmanager", "send_resolved": True, "max_alerts": 0}
-    assert (INBOX, True, "1s") == (first["receiver"], first["continue"], first["group_wait"])
+    assert (first["receiver"], first["continue"], first["group_wait"]) == (INBOX, True, "1s")
     assert "matchers" not in first
     assert {"name": INBOX, "webhook_configs": [webhook]} == config["receivers"][0]
 
@@ -115,7 +115,7 @@ def test_a_service_without_times_of_its_own_adds_no_route(read: Read) -> None:
     """A thousand services of one team are routed by one route."""
     services = "".join(f"  s{number}: {{kind: http, team: t}}\n" for number in range(1000))
     text = "seawall: 1\nteams: {t: {notify: {ticket: {webhook: {url: 'http://hooks.test/'}}}}}\nservices:\n" + services
-    assert 3 == len(alertmanager_config(read(text))["route"]["routes"])
+    assert len(alertmanager_config(read(text))["route"]["routes"]) == 3
 
 
 def test_the_same_catalog_gives_the_same_configuration(read: Read) -> None:
@@ -130,8 +130,16 @@ def test_the_heartbeat_goes_to_the_dead_man_s_switch_and_says_nothing_when_it_en
     text = "seawall: 1\nnotify: {watchdog: {webhook: {url: 'http://hooks.test/beat'}}}\nteams: {t: {}}\n"
     config = alertmanager_config(read(text))
     beat = {"url": "http://hooks.test/beat", "send_resolved": False}
-    assert [INBOX, "seawall-watchdog"] == told(config, {"alertname": "Watchdog", "team": "t"}, WORKDAY)
+    assert told(config, {"alertname": "Watchdog", "team": "t"}, WORKDAY) == [INBOX, "seawall-watchdog"]
     assert {"name": "seawall-watchdog", "webhook_configs": [beat]} in config["receivers"]
+
+
+def test_a_team_named_seawall_is_told_of_the_stack_s_own_alerts(read: Read, told: Told) -> None:
+    """Without it they stay in the inbox."""
+    text = "seawall: 1\nteams: {seawall: {notify: {page: {webhook: {url: 'http://hooks.test/page'}}}}}\n"
+    own = alert("seawall", service="seawall", alertname="SeawallExporterDown")
+    assert told(alertmanager_config(read(text)), own, WORKDAY) == [INBOX, "seawall-page"]
+    assert told(alertmanager_config(read()), own, WORKDAY) == [INBOX]
 
 
 def test_what_reaches_nobody_is_a_warning(read: Read) -> None:
@@ -142,13 +150,13 @@ def test_what_reaches_nobody_is_a_warning(read: Read) -> None:
         + "".join(f"  s{number}: {{kind: http, team: a, tier: 1}}\n" for number in range(5))
         + "  z: {kind: http, team: b}\n"
     )
-    assert [
+    assert [problem.message for problem in routing_warnings(read(text))] == [
         'team "a": notify.page is missing: pages of s0, s1, s2 and 2 more stay in the inbox, where nobody is told; '
         "name a receiver",
         'team "b": notify.ticket is missing: pages outside of its hours stay in the inbox; name a receiver',
         "notify.watchdog is missing: nobody outside learns when the monitoring itself stops; "
         "add a receiver that expects a message every few minutes, such as a dead man's switch",
-    ] == [problem.message for problem in routing_warnings(read(text))]
+    ]
 
 
 def test_a_complete_catalog_has_no_warning(read: Read) -> None:
@@ -157,13 +165,13 @@ def test_a_complete_catalog_has_no_warning(read: Read) -> None:
         "seawall: 1\nnotify: {watchdog: {webhook: {url: 'http://hooks.test/beat'}}}\nteams: {t: {}, empty: {}}\n"
         "services: {a: {kind: http, team: t, tier: 3}, b: {kind: http, team: t, tier: 1, mode: shadow}}\n"
     )
-    assert [] == routing_warnings(read(text))
+    assert routing_warnings(read(text)) == []
 
 
 def test_amlint_finds_no_fault_in_it(read: Read, written: Written) -> None:
     """What it remarks is meant: a receiver that tells nobody, and one alert's page before its ticket."""
     command = [sys.executable, "-m", "amlint.cli", "check", "--format", "json", written(alertmanager_config(read()))]
     found = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
-    assert ["empty-receiver", "global-resolve-timeout-missing", "inhibit-same-match"] == sorted(
+    assert sorted(
         one["code"] for one in found
-    )
+    ) == ["empty-receiver", "global-resolve-timeout-missing", "inhibit-same-match"]

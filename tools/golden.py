@@ -1,0 +1,23 @@
+"""Render an example anew into its committed output: tools/golden.py examples/shop. Changed catalogs and templates show as a diff."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from seawall.catalog import load
+from seawall.generator import load_packs, render
+
+
+def main(example: Path) -> None:
+    """Make the folder ``rendered`` of *example* hold exactly what its catalog renders to, as plain files."""
+    folder = example / "rendered"
+    shutil.rmtree(folder, ignore_errors=True)
+    for artifact in render(load(example / "catalog.yaml"), load_packs()):
+        path = folder / artifact.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(artifact.content)
+    print(f"{folder}: {sum(file.is_file() for file in folder.rglob('*'))} files")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
