@@ -1,18 +1,21 @@
-"""Render an example anew into its committed output: tools/golden.py examples/shop. Changed catalogs and templates show as a diff."""
+"""Render an example anew into its committed output: tools/golden.py examples/shop."""
 
 import shutil
 import sys
+from datetime import date
 from pathlib import Path
 
 from seawall.catalog import load
 from seawall.generator import load_packs, render
+
+TODAY = date(2026, 11, 1)  # a fixed day: past overrides and maintenance would otherwise leave the output by themselves
 
 
 def main(example: Path) -> None:
     """Make the folder ``rendered`` of *example* hold exactly what its catalog renders to, as plain files."""
     folder = example / "rendered"
     shutil.rmtree(folder, ignore_errors=True)
-    for artifact in render(load(example / "catalog.yaml"), load_packs()):
+    for artifact in render(load(example / "catalog.yaml", today=TODAY), load_packs()):
         path = folder / artifact.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(artifact.content)

@@ -74,9 +74,9 @@ def test_versions_that_differ_are_refused() -> None:
 
 def test_the_version_must_stand_in_one_file() -> None:
     """The folder is named, for no file is to blame."""
-    assert refused(
-        folder(a=TEAM, b=SERVICE)
-    ) == ["catalog:1:1: the version of the format is missing; write seawall: 1 as the first line"]
+    assert refused(folder(a=TEAM, b=SERVICE)) == [
+        "catalog:1:1: the version of the format is missing; write seawall: 1 as the first line"
+    ]
 
 
 def test_a_service_in_two_files_is_named_with_both_places() -> None:
@@ -110,25 +110,27 @@ def test_a_broken_file_hides_no_problem_of_the_others() -> None:
         d="- a list\n",
     )
     found = refused(root)
-    assert [
-        ":".join(problem.split(":")[:3]) for problem in found
-    ] == ["catalog/b.yaml:2:1", "catalog/c.yaml:2:72", "catalog/d.yaml:1:1"]
+    assert [":".join(problem.split(":")[:3]) for problem in found] == [
+        "catalog/b.yaml:2:1",
+        "catalog/c.yaml:2:72",
+        "catalog/d.yaml:1:1",
+    ]
 
 
 def test_a_file_that_is_not_utf_8_is_refused_at_its_byte() -> None:
     """The column counts bytes, for there are no characters."""
     Path("catalog.yaml").write_bytes(b"seawall: 1\nteams:\n  caf\xe9: {}\n")
-    assert refused(
-        Path("catalog.yaml")
-    ) == ["catalog.yaml:3:6: this file is not UTF-8 (byte 0xe9); save it again as UTF-8"]
+    assert refused(Path("catalog.yaml")) == [
+        "catalog.yaml:3:6: this file is not UTF-8 (byte 0xe9); save it again as UTF-8"
+    ]
 
 
 def test_utf_16_is_refused() -> None:
     """An editor's habit."""
     Path("catalog.yaml").write_bytes("seawall: 1".encode("utf-16"))
-    assert refused(
-        Path("catalog.yaml")
-    ) == ["catalog.yaml:1:1: this file is not UTF-8 (byte 0xff); save it again as UTF-8"]
+    assert refused(Path("catalog.yaml")) == [
+        "catalog.yaml:1:1: this file is not UTF-8 (byte 0xff); save it again as UTF-8"
+    ]
 
 
 def test_a_mark_of_the_byte_order_is_harmless() -> None:

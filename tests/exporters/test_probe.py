@@ -66,9 +66,11 @@ def test_an_answer_comes_with_up_and_success() -> None:
     success, families = Prober(ENVIRON).probe(SERVICE, kind, 1)
     assert success
     duration = values(families).pop("seawall_probe_duration_seconds")
-    assert {
-        name: value for name, value in values(families).items() if name != "seawall_probe_duration_seconds"
-    } == {"fake_value": 7, "fake_up": 1, "seawall_probe_success": 1}
+    assert {name: value for name, value in values(families).items() if name != "seawall_probe_duration_seconds"} == {
+        "fake_value": 7,
+        "fake_up": 1,
+        "seawall_probe_success": 1,
+    }
     assert 0 <= duration < 1
 
 
@@ -152,9 +154,9 @@ def test_an_error_is_told_without_the_secret_in_one_line(caplog: pytest.LogCaptu
     """Newlines cannot forge a line of the log."""
     kind, _ = kind_of(FakeCollector(error=ValueError("bad hunter2\nERROR forged \x1b[31m fake://:hunter2@cache:1")))
     Prober(ENVIRON).probe(SERVICE, kind, 1)
-    assert [
-        r.getMessage() for r in caplog.records
-    ] == ["probe of cache failed: ValueError: bad *** ERROR forged [31m ***"]
+    assert [r.getMessage() for r in caplog.records] == [
+        "probe of cache failed: ValueError: bad *** ERROR forged [31m ***"
+    ]
 
 
 def test_an_error_of_seawall_is_told_as_its_sentence(caplog: pytest.LogCaptureFixture) -> None:

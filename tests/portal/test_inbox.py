@@ -50,9 +50,9 @@ def test_a_cycle_still_stands_beneath_what_both_depend_on() -> None:
     """No alert is lost in a cycle."""
     catalog = _catalog(a=["b"], b=["a", "db"], db=[])
     found = _entries(catalog, _alert("a"), _alert("b"), _alert("db"))
-    assert _shape(grouped(found, catalog)) == {"db": {"b": {}, "a": {}}} or _shape(
-        grouped(found, catalog)
-    ) == {"db": {"a": {}, "b": {}}}
+    assert _shape(grouped(found, catalog)) == {"db": {"b": {}, "a": {}}} or _shape(grouped(found, catalog)) == {
+        "db": {"a": {}, "b": {}}
+    }
 
 
 def test_an_alert_of_an_unknown_service_is_shown() -> None:

@@ -53,9 +53,10 @@ def test_a_later_start_ends_the_earlier_one_whose_end_was_never_told(store: Stor
     """An alert fires once at a time, in whichever order the two arrive."""
     store.record([_alert(start=500.0)], NOW)
     store.record([_alert(start=100.0)], NOW)
-    assert [
-        (row.state, row.starts_at, row.ends_at) for row in store.alerts()
-    ] == [("firing", 500.0, None), ("resolved", 100.0, 500.0)]
+    assert [(row.state, row.starts_at, row.ends_at) for row in store.alerts()] == [
+        ("firing", 500.0, None),
+        ("resolved", 100.0, 500.0),
+    ]
 
 
 def test_an_alert_can_be_taken_back_after_it_was_resolved(store: Store) -> None:

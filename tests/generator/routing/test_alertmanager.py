@@ -262,9 +262,9 @@ def test_shadow_maintenance_and_hours_leave_an_alert_to_the_inbox_alone(live: Li
     for service, name in quiet:
         live.arrives(INBOX, service, name)
         assert (service, name) not in live.caught.alerts(PAGE) + live.caught.alerts(TICKET)
-    assert [
-        one for one in live.caught.alerts(PAGE) if not one[0].startswith("last")
-    ] == [("search", "HttpServiceFailing")]
+    assert [one for one in live.caught.alerts(PAGE) if not one[0].startswith("last")] == [
+        ("search", "HttpServiceFailing")
+    ]
 
 
 def test_the_hours_of_the_team_decide_between_page_and_ticket(live: Live) -> None:

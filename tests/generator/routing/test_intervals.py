@@ -149,9 +149,11 @@ def test_a_time_with_an_offset_keeps_it(holds: Holds) -> None:
     intervals = windows(
         datetime(2026, 11, 27, 10, tzinfo=offset), datetime(2026, 11, 27, 11, tzinfo=offset), "Asia/Tokyo"
     )
-    assert [
-        holds(intervals, datetime(2026, 11, 27, hour, 30, tzinfo=UTC)) for hour in (14, 15, 16)
-    ] == [False, True, False]
+    assert [holds(intervals, datetime(2026, 11, 27, hour, 30, tzinfo=UTC)) for hour in (14, 15, 16)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_the_window_s_own_zone_counts_before_the_team_s(holds: Holds) -> None:

@@ -172,6 +172,8 @@ def test_amlint_finds_no_fault_in_it(read: Read, written: Written) -> None:
     """What it remarks is meant: a receiver that tells nobody, and one alert's page before its ticket."""
     command = [sys.executable, "-m", "amlint.cli", "check", "--format", "json", written(alertmanager_config(read()))]
     found = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
-    assert sorted(
-        one["code"] for one in found
-    ) == ["empty-receiver", "global-resolve-timeout-missing", "inhibit-same-match"]
+    assert sorted(one["code"] for one in found) == [
+        "empty-receiver",
+        "global-resolve-timeout-missing",
+        "inhibit-same-match",
+    ]
