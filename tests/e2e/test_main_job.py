@@ -98,7 +98,7 @@ def test_a_fault_pages_the_inbox_and_healing_resolves_it(stack: Path) -> None:
     assert f"{PORTAL}/services/storefront#burn-rate" == alert["dashboard_url"]
     assert f"{PORTAL}/runbooks/storefront/SloErrorBudgetBurn" == alert["runbook_url"]
     assert "Error budget" in get(alert["dashboard_url"])
-    runbook = get(alert["runbook_url"])
+    runbook = eventually(lambda: text if "<svg" in (text := get(alert["runbook_url"])) else "", 60)
     assert all(f">{part}<" in runbook for part in ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"))
     assert "<svg" in runbook
     assert "slo:burn_rate:ratio{" in runbook.replace("&#34;", '"').replace("&quot;", '"')
