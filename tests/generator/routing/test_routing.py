@@ -79,7 +79,7 @@ def test_amtool_routes_each_team_severity_and_tier(
     ("labels", "expected"),
     [
         (alert("payments", service="rewrite"), [INBOX, NOBODY]),
-        (alert("payments", alertname="Watchdog"), [INBOX, NOBODY]),
+        (alert("payments", alertname="Watchdog"), [INBOX, INBOX, NOBODY]),
         (alert("payments", service="checkout", alertname="ServiceTrafficStopped"), [INBOX, "payments-page"]),
         (alert("payments", "ticket", 2, service="basket"), [INBOX, "payments-ticket"]),
         ({"alertname": "SomebodyElses"}, [INBOX]),
@@ -115,7 +115,7 @@ def test_a_service_without_times_of_its_own_adds_no_route(read: Read) -> None:
     """A thousand services of one team are routed by one route."""
     services = "".join(f"  s{number}: {{kind: http, team: t}}\n" for number in range(1000))
     text = "seawall: 1\nteams: {t: {notify: {ticket: {webhook: {url: 'http://hooks.test/'}}}}}\nservices:\n" + services
-    assert len(alertmanager_config(read(text))["route"]["routes"]) == 3
+    assert len(alertmanager_config(read(text))["route"]["routes"]) == 4
 
 
 def test_the_same_catalog_gives_the_same_configuration(read: Read) -> None:
@@ -130,7 +130,7 @@ def test_the_heartbeat_goes_to_the_dead_man_s_switch_and_says_nothing_when_it_en
     text = "seawall: 1\nnotify: {watchdog: {webhook: {url: 'http://hooks.test/beat'}}}\nteams: {t: {}}\n"
     config = alertmanager_config(read(text))
     beat = {"url": "http://hooks.test/beat", "send_resolved": False}
-    assert told(config, {"alertname": "Watchdog", "team": "t"}, WORKDAY) == [INBOX, "seawall-watchdog"]
+    assert told(config, {"alertname": "Watchdog", "team": "t"}, WORKDAY) == [INBOX, INBOX, "seawall-watchdog"]
     assert {"name": "seawall-watchdog", "webhook_configs": [beat]} in config["receivers"]
 
 
