@@ -142,6 +142,7 @@ def _note_flask_error(_: Any, *, exception: BaseException, **__: Any) -> None:
     observed = request.environ.get(wsgi.REQUEST_KEY)
     if isinstance(observed, wsgi.WsgiRequest):
         observed.error = exception
+        observed.note_route()
 
 
 def flask_route(environ: wsgi.Environ) -> str:

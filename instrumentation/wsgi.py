@@ -30,12 +30,14 @@ class WsgiRequest:
         "_start_response",
         "_started",
         "error",
+        "route",
         "span",
         "status",
     )
 
     def __init__(self, metrics: HttpServerMetrics, route_of: RouteOf, environ: Environ, start: StartResponse) -> None:
         self.status = 0
+        self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
         self._metrics = metrics
@@ -50,7 +52,15 @@ class WsgiRequest:
         """Pass on the start of the response, and notice its status."""
         code = status[:3]
         self.status = int(code) if code.isdecimal() else 0
+        self.note_route()
         return self._start_response(status, headers, *exc_info)
+
+    def note_route(self) -> None:
+        """Read the route while the framework still knows it: Flask forgets its request before it returns."""
+        try:
+            self.route = self._route_of(self._environ)
+        except Exception as problem:  # noqa: BLE001 - the application comes first
+            say_once(f"Seawall could not read a route: {type(problem).__name__}: {problem}")
 
     def close(self, error: BaseException | None = None) -> None:
         """Count the request, once; never raises."""
@@ -60,13 +70,12 @@ class WsgiRequest:
         error = error or self.error
         failure = "" if error is None else type(error).__qualname__
         try:
-            route = self._route_of(self._environ)
             version = self._environ.get("SERVER_PROTOCOL", "")[5:]
             seconds = perf_counter() - self._started
             status = self.status or _SERVER_ERROR
-            self._metrics.end(self._begun, route, status, failure, version, seconds)
+            self._metrics.end(self._begun, self.route, status, failure, version, seconds)
             if self.span is not None:
-                self.span.end(route, status, failure, error)
+                self.span.end(self.route, status, failure, error)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
 
