@@ -18,6 +18,7 @@ from .wording import about, field_name, quoted
 # libyaml's parser is some twenty times as quick as the one in Python; both give the same events.
 FAST: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST: Final = 64  # levels; the model needs nine
+_TOO_DEEP: Final = f"this is nested deeper than {_DEEPEST} levels; no part of a catalog is"
 _FREE: Final = 10_000  # values that aliases may always add
 _GROWTH: Final = 10  # times what is written that aliases may add beyond these
 _UNREADABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -148,7 +149,7 @@ class _Reader:
         if event.tag is not None:
             self._tagged(event)
         if len(self._stack) == _DEEPEST:
-            raise self._fatal(event, f"this is nested deeper than {_DEEPEST} levels; no part of a catalog is")
+            raise self._fatal(event, _TOO_DEEP)
         place = self._place(mark(event.start_mark.line, event.start_mark.column))
         if event.anchor:
             self._anchors[event.anchor] = None
@@ -240,6 +241,8 @@ def _unreadable(character: str) -> str:
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> str:
     problem = error.problem or "the text ends too early"
+    if "nesting depth" in problem:  # newer releases of the parser have a limit of their own, and look ahead to it
+        return _TOO_DEEP
     if "cannot start any token" in problem and error.problem_mark:
         character = text[error.problem_mark.index]
         if character == "\t":

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Final
 
 PACKAGES: Final = ("prometheus", "prometheus-alertmanager")
+# Debian's Alertmanager reads its message templates below this folder, which only an installation as root fills. In the
+# unpacked program the name becomes one of the same length that is relative to the folder that it is started in.
+_ASSETS: Final = b"/usr/share/prometheus/alertmanager"
+_RELATIVE_ASSETS: Final = b"usr/share/prometheus//alertmanager"
 _TIMEOUT: Final = 600  # seconds for one command of apt
 
 
@@ -31,6 +35,7 @@ def fetch(cache: Path, environment: Mapping[str, str]) -> None:
         with tempfile.TemporaryDirectory(dir=cache, prefix=".debian-") as folder:
             _download(Path(folder), _apt_options(cache.parent / "apt"), environment)
             _unpack(Path(folder), environment)
+            _relocate(Path(folder) / "root")
             _install(Path(folder) / "root", cache / "debian")
     except OSError as error:
         raise FetchError(f"{error.filename or cache}: {error.strerror}") from None
@@ -58,6 +63,22 @@ def _unpack(folder: Path, environment: Mapping[str, str]) -> None:
     (folder / "root").mkdir()
     for package in sorted(folder.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(package), str(folder / "root")], folder, environment)
+
+
+def _relocate(root: Path) -> None:
+    for name in ("prometheus-alertmanager", "amtool"):
+        program = root / "usr/bin" / name
+        content = program.read_bytes()
+        if _ASSETS in content:
+            program.write_bytes(content.replace(_ASSETS, _RELATIVE_ASSETS))
+
+
+def home_of(tool: Path) -> Path | None:
+    """Return the folder that *tool* must be started in to find its files; None where any folder will do."""
+    for root in tool.parents[2:3]:
+        if root != Path(root.anchor) and (root / _RELATIVE_ASSETS.decode()).is_dir():
+            return root
+    return None
 
 
 def _install(root: Path, target: Path) -> None:

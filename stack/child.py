@@ -105,7 +105,7 @@ class Child:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *self.spec.command,
-                stdin=DEVNULL, stdout=writing, stderr=STDOUT, start_new_session=True,
+                stdin=DEVNULL, stdout=writing, stderr=STDOUT, start_new_session=True, cwd=self.spec.folder,
                 env={**os.environ, **self.spec.environment, TOKEN_VARIABLE: self._token},
             )  # fmt: skip
         except BaseException:

@@ -11,6 +11,7 @@ from seawall import conventions
 from seawall.catalog import Catalog, SeawallError
 from seawall.generator import Addresses
 
+from .archive import home_of
 from .layout import Layout
 from .state import OnReload, ProcessSpec
 
@@ -93,12 +94,18 @@ def _component(setting: Setting, name: str, command: tuple[str, ...], health: st
     return ProcessSpec(
         name=name,
         command=command,
+        folder=_home(command[0]),
         ports=(setting.ports[name],),
         health=f"http://{setting.listen(name)}{health}",
         address=f"http://localhost:{setting.ports[name]}",
         on_reload=on_reload,
         port_option=name,
     )
+
+
+def _home(program: str) -> str | None:
+    home = home_of(Path(program))
+    return str(home) if home else None
 
 
 def _prometheus(setting: Setting) -> tuple[str, ...]:

@@ -18,12 +18,14 @@ class _Record(BaseModel):
 class ProcessSpec(_Record):
     """One process to run: *environment* is added to the supervisor's own.
 
+    It is started in *folder*, by default the supervisor's own.
     *health* is a URL that answers 2xx when the process is well; without it, its ports are tried.
     *address* is what a person opens. A *gated* process starts once all before it are healthy.
     """
 
     name: str
     command: tuple[str, ...]
+    folder: str | None = None
     environment: dict[str, str] = {}
     ports: tuple[int, ...] = ()
     health: str | None = None
