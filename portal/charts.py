@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from .scales import Scale, time_ticks, value_ticks
+from .scales import Scale, is_drawn, time_ticks, value_ticks
 from .units import format_value, utc
 
 COLOURS: Final = 8  # classes s0 … s7 of the style sheet
@@ -27,7 +27,7 @@ class Line:
     @property
     def last(self) -> float | None:
         """The latest value that is a number."""
-        return next((value for _, value in reversed(self.points) if math.isfinite(value)), None)
+        return next((value for _, value in reversed(self.points) if is_drawn(value)), None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def line_chart(chart: Chart) -> str:
 
 def sparkline(points: Sequence[Point], step: float, title: str, width: int = 120, height: int = 24) -> str:
     """Return *points* as a small SVG line without axes; an empty text where there are none."""
-    finite = [value for _, value in points if math.isfinite(value)]
+    finite = [value for _, value in points if is_drawn(value)]
     if not finite or points[0][0] >= points[-1][0]:
         return ""
     top = max(*finite, 0.0) or 1.0
@@ -84,14 +84,12 @@ def text_sparkline(points: Iterable[Point], width: int = 40) -> str:
     """Return *points* as one line of block characters, at most *width*: a chart for terminals. A gap is a space."""
     values = [value for _, value in points]
     values = values[:: max(1, math.ceil(len(values) / width))]
-    finite = [value for value in values if math.isfinite(value)]
+    finite = [value for value in values if is_drawn(value)]
     if not finite:
         return ""
     low, high = min(0.0, *finite), max(finite)
     spread = (high - low) or 1.0
-    return "".join(
-        _SPARKS[min(7, int((value - low) / spread * 7.999))] if math.isfinite(value) else " " for value in values
-    )
+    return "".join(_SPARKS[min(7, int((value - low) / spread * 7.999))] if is_drawn(value) else " " for value in values)
 
 
 def describe(chart: Chart) -> str:
@@ -106,17 +104,17 @@ def segments(points: Iterable[Point], step: float) -> Iterator[list[Point]]:
     """Yield the runs of *points* that a line may join: a gap in time, NaN or infinity divides them."""
     run: list[Point] = []
     for at, value in points:
-        if run and (at - run[-1][0] > step * _GAP or not math.isfinite(value)):
+        if run and (at - run[-1][0] > step * _GAP or not is_drawn(value)):
             yield run
             run = []
-        if math.isfinite(value):
+        if is_drawn(value):
             run.append((at, value))
     if run:
         yield run
 
 
 def _bounds(chart: Chart) -> tuple[float, float]:
-    values = [value for line in chart.lines for _, value in line.points if math.isfinite(value)]
+    values = [value for line in chart.lines for _, value in line.points if is_drawn(value)]
     low, high = min([0.0, *values]), max([0.0, *values])
     # A threshold far above everything would flatten the lines; one within reach is always shown.
     high = max([high, *(value * 1.05 for value in chart.thresholds if high == 0 or value <= 4 * high)])

@@ -9,6 +9,9 @@ from .units import utc
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TIME_STEPS: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 604800)
 _BINARY_UNITS: Final = ("bytes", "Bps", "binBps")
+_LARGEST: Final = 1e300  # beyond it the length of an axis may be infinite
+_SMALLEST: Final = 1e-100  # below it a step is none
+_FINEST: Final = 1e-12  # of a value; finer than it ticks are all the same
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,20 @@ class Scale:
         return round(self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first), 1)
 
 
+def is_drawn(value: float) -> bool:
+    """Whether *value* has a place on an axis: NaN, infinity and what is as good as infinite have none."""
+    return abs(value) <= _LARGEST
+
+
 def value_ticks(low: float, high: float, count: int = 4, unit: str = "short") -> list[float]:
-    """Return about *count* round values that enclose *low*..*high*; bytes step in powers of two."""
-    if high <= low:
-        low, high = low - abs(low or 1) / 2, low + abs(low or 1) / 2
+    """Return about *count* round values that enclose *low*..*high*; bytes step in powers of two.
+
+    A range too short for an axis is widened.
+    """
+    size = max(abs(low), abs(high))
+    if high - low <= max(_SMALLEST, _FINEST * size):
+        half = size / 2 if size > _SMALLEST else 0.5
+        low, high = low - half, high + half
     step = _round_step((high - low) / count, binary=unit in _BINARY_UNITS)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [index * step for index in range(first, last + 1)]

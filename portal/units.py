@@ -76,6 +76,8 @@ def iso(seconds: float) -> str:
 
 def _digits(value: float) -> str:
     size = abs(value)
+    if size >= 1e6:
+        return f"{value:.3g}"
     places = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
     text = f"{value:.{places}f}" if size >= 0.001 or size == 0 else f"{value:.2g}"
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text

@@ -18,6 +18,8 @@ from seawall.portal.scales import Scale, time_ticks, value_ticks
         (0.0, 3000.0, "bytes", [0.0, 1024.0, 2048.0, 3072.0]),
         (5.0, 5.0, "short", [2.0, 4.0, 6.0, 8.0]),
         (0.0, 0.0, "short", [-0.5, -0.25, 0.0, 0.25, 0.5]),
+        (0.0, 5e-324, "short", [-0.5, -0.25, 0.0, 0.25, 0.5]),
+        (1e16, 1e16 + 2, "short", [0.5e16, 0.75e16, 1e16, 1.25e16, 1.5e16]),
     ],
 )
 def test_value_ticks_are_round(low: float, high: float, unit: str, expected: list[float]) -> None:
