@@ -163,7 +163,7 @@ class _Reader:
         self._put(frame.anchor, frame.data, frame.branch, frame.size)
 
     def _alias(self, event: Any) -> None:
-        if self._stack[-1].wants_key:
+        if self._stack and self._stack[-1].wants_key:
             raise self._fatal(event, "an alias cannot be a key; write the key out")
         if event.anchor not in self._anchors:
             raise self._fatal(event, f"alias *{event.anchor} names no anchor that stands before it")

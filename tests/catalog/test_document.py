@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import as_yaml, valid_catalogs
 
@@ -158,6 +158,7 @@ def test_both_parsers_read_the_same(catalog: dict[str, Any]) -> None:
 
 
 @settings(deadline=None)
+@example("*0")
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing but CatalogError leaves the reader."""
