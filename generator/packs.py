@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from seawall.catalog import Duration, Position
 
 from .dialects import Dialect, load_dialects
+from .limits import KEYS, Limits, read_limits
 from .sectioned import Section, parse_sections
 from .sources import Node, PackError, Source, Sources
 from .text import Template
@@ -20,7 +21,7 @@ STACK_KIND: Final = "seawall"
 _ALERT_KEYS: Final = frozenset({
     "alert", "when", "each", "expr", "above", "below", "unit", "guards", "for", "severity", "class", "labels",
     "summary", "description", "panel", "proof",
-})
+}) | KEYS
 _ALERT_REQUIRED: Final = frozenset({"alert", "expr", "severity", "class", "summary", "description"})
 _PANEL_KEYS: Final = frozenset({
     "id", "when", "each", "title", "description", "unit", "kind", "queries", "thresholds", "max",
@@ -49,6 +50,7 @@ class AlertTemplate:
     bound: str = ""
     threshold: Template | None = None
     unit: str = ""
+    limits: Limits = field(default_factory=Limits)
     guards: tuple[Template, ...] = ()
     labels: tuple[tuple[str, Template], ...] = ()
 
@@ -183,6 +185,7 @@ def _alert(node: Node) -> AlertTemplate:
         bound=bound,
         threshold=_template(fields[bound], "plain") if bound else None,
         unit=fields["unit"].text if "unit" in fields else "",
+        limits=read_limits(fields, _template(fields["for_at_most"], "plain") if "for_at_most" in fields else None),
         guards=tuple(_template(guard, "promql") for guard in fields["guards"].list()) if "guards" in fields else (),
         labels=tuple((key, _template(value, "annotation")) for key, value in fields["labels"].items())
         if "labels" in fields

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seawall import conventions
-from seawall.catalog import Catalog, CatalogError, Service
+from seawall.catalog import Catalog, CatalogError, Duration, Service
 
 from . import grafana, slo_rules
 from .addresses import Addresses
@@ -104,7 +104,7 @@ def _rules(of: _Rendered) -> Iterator[Artifact]:
 def _alert_rule(alert: Alert) -> dict[str, Any]:
     rule: dict[str, Any] = {"alert": alert.name, "expr": alert.expr}
     if alert.for_seconds:
-        rule["for"] = f"{alert.for_seconds:g}s"
+        rule["for"] = str(Duration(alert.for_seconds))
     return {**rule, "labels": alert.labels, "annotations": alert.annotations}
 
 
@@ -120,7 +120,7 @@ def _tests(of: _Rendered) -> Iterator[Artifact]:
             "group_eval_order": [*own, *files, *slo_rules.SHARED_ORDER, name],
             "tests": group,
         }
-        suffix = f"-{pace}" if pace else ""
+        suffix = f".{pace}" if pace else ""  # a service may be called a-1h, but never a.1h
         yield Artifact(f"{conventions.TESTS_DIR}/{name}{suffix}.yml", dump(content, _header(of.catalog, name)))
 
 

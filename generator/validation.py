@@ -70,6 +70,18 @@ def _override(
             other = next((bound for bound in sorted(bounds) if bound), "")
             mend = f"write {other}: instead" if other else "it has no threshold to change; remove it"
             yield _error(catalog, service, (*place, field), f"alert {name} has no {field!r}; {mend}")
+            return
+    templates = [template for pack in packs.of(service.kind) for template in _named(pack, name)]
+    refused = {field: text for template in templates for field, text in _limits(template, override)}
+    for field, text in refused.items():
+        yield _error(catalog, service, (*place, field), f"alert {name} could never be told: {text}")
+
+
+def _limits(template: AlertTemplate, override: AlertOverride) -> Iterator[tuple[str, str]]:
+    given = override.above if template.bound == "above" else override.below
+    own = template.threshold.source if template.threshold else ""
+    threshold = given if given is not None else float(own) if own and "{" not in own else None
+    return template.limits.refusals(template.bound, threshold, override.for_ or template.for_, override)
 
 
 def _named(pack: Pack, name: str) -> list[AlertTemplate]:
