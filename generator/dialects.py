@@ -27,7 +27,7 @@ _KEYS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """What one software writes for services of one kind.
 
@@ -76,11 +76,11 @@ def load_dialects(sources: Sources) -> dict[tuple[str, str], Dialect]:
 
 def find_dialect(dialects: Mapping[tuple[str, str], Dialect], kind: str, name: str) -> Dialect | None:
     """Return the dialect of *kind*, or None where the kind has none; an unknown name is an error with a guess."""
+    if (kind, name) in dialects:
+        return dialects[kind, name]
     names = sorted(each for of, each in dialects if of == kind)
     if not names:
         return None
-    if (kind, name) in dialects:
-        return dialects[kind, name]
     guess = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {guess[0]!r}?" if guess else f"known for {kind} are {', '.join(names)}"
     raise SeawallError(f"unknown dialect {name!r}; {hint}")

@@ -3,18 +3,21 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from seawall.catalog import Duration
 
 from .dialects import Dialect
-from .text import Template, number
+from .text import Template, number, promql_string
 
 STEP: Final = (
     60  # seconds between samples and between evaluations: the widest that a window of two minutes can be read from
 )
-_SHORT: Final = re.compile(r"(?P<start>-?[\d.e]+)?(?P<growth>[+-][\d.e]+)?")
+_NUMBER: Final = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_SHORT: Final = re.compile(rf"(?P<start>-?{_NUMBER})?(?P<growth>[+-]{_NUMBER})?")
 _CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
+_MEMORY: Final = 4096  # fixtures that are kept: the services of one kind share nearly all of theirs
 
 
 def render_tree(tree: Any, scope: Mapping[str, Any]) -> Any:
@@ -35,8 +38,13 @@ def values(spec: Any, seconds: float) -> str:
     A list of phases says each one's length: ``[{for: 20m, value: 1}, {gone: yes}]``; the last one lasts to the end.
     """
     phases = spec if isinstance(spec, list) else [shorthand(str(spec))]
+    return _written(tuple(tuple(phase.items()) for phase in phases), seconds)
+
+
+@lru_cache(_MEMORY)
+def _written(phases: tuple[tuple[tuple[str, str], ...], ...], seconds: float) -> str:
     parts, level, left = [], 0.0, math.ceil(seconds / STEP) + 1
-    for index, phase in enumerate(phases):
+    for index, phase in enumerate(map(dict, phases)):
         last = index == len(phases) - 1
         steps = left if last else min(left, math.ceil(Duration.parse(phase["for"]).seconds / STEP))
         if steps <= 0:
@@ -75,17 +83,24 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
     for name in _CLASSES:
         if name not in dialect.example or not any(name in phase for phase in phases):
             continue
-        own = {**dialect.example.get("base", {}), **dialect.example[name], **labels}
         counts = [_class_phase(phase, name) for phase in phases]
-        series[_series(dialect.events, own)] = counts
-        for bound in sorted({*le, slowest}):
-            text = number(bound / dialect.seconds_per_unit)
-            fast = name != "slow" or bound >= slowest
-            series[_series(dialect.buckets, {**own, "le": text})] = (
-                counts if fast else [_still(each) for each in counts]
-            )
-        series[_series(dialect.buckets, {**own, "le": "+Inf"})] = counts
+        still = [_still(each) for each in counts]
+        for key, moves in _class_series(dialect, name, tuple(labels.items()), (*le, slowest)):
+            series[key] = counts if moves else still
     return series
+
+
+@lru_cache(_MEMORY)
+def _class_series(
+    dialect: Dialect, name: str, labels: tuple[tuple[str, str], ...], le: tuple[float, ...]
+) -> tuple[tuple[str, bool], ...]:
+    """Return the series of one class, the last bound being the slowest, and whether its events are counted in each."""
+    own = {**dialect.example.get("base", {}), **dialect.example[name], **dict(labels)}
+    found = [(_series(dialect.events, own), True)]
+    for bound in sorted(set(le)):
+        key = _series(dialect.buckets, {**own, "le": number(bound / dialect.seconds_per_unit)})
+        found.append((key, name != "slow" or bound >= le[-1]))
+    return (*found, (_series(dialect.buckets, {**own, "le": "+Inf"}), True))
 
 
 def _class_phase(phase: Mapping[str, str], name: str) -> dict[str, str]:
@@ -99,5 +114,5 @@ def _still(phase: Mapping[str, str]) -> dict[str, str]:
 
 
 def _series(metric: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()) if value != "")
+    inside = ",".join(f'{label}="{promql_string(value)}"' for label, value in sorted(labels.items()) if value != "")
     return f"{metric}{{{inside}}}"

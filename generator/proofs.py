@@ -3,15 +3,18 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from seawall.catalog import Duration, Position, Service, Slo
 
 from . import fixtures
-from .dialects import Dialect, find_dialect
+from .dialects import find_dialect
+from .examples import events_of
 from .model import Alert
 from .packs import AlertTemplate, Pack, Packs
 from .text import Template, TemplateError, number
+from .variables import selector
 
 _IDENTITY: Final = ("class", "kind", "service", "severity", "team", "tier")
 _SLOW: Final = "1h"
@@ -54,11 +57,12 @@ def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> di
 
 def merged(tests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return the tests by evaluation interval, those of one fixture as one: promtool builds a database for each."""
-    by_pace: dict[str, dict[str, dict[str, Any]]] = {}
+    by_pace: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
     for test in tests:
         test = dict(test)
         pace = by_pace.setdefault(test.pop("every", ""), {})
-        same = pace.setdefault(repr(test["input_series"]), {**test, "promql_expr_test": []})
+        fixture = tuple(text for each in test["input_series"] for text in each.values())
+        same = pace.setdefault(fixture, {**test, "promql_expr_test": []})
         if same["name"] != test["name"]:
             same["name"] = f"{same['name']}; {test['name'].partition(': ')[2]}"
         same["promql_expr_test"] += [each for each in test["promql_expr_test"] if each not in same["promql_expr_test"]]
@@ -109,8 +113,11 @@ def _series(
     inputs = {**healthy.get("input", {}), **spec.get("input", {})}
     found: dict[str, Any] = {}
     if dialect is not None:
+        slo = _slo_at_hand(service, scope)
+        events = events_of(slo, dialect) if slo else dialect
         traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
-        found |= fixtures.traffic_series(dialect, _labels(service, dialect, scope), traffic, _bounds(service, spec))
+        labels = {"job": service.name, **service.match}
+        found |= fixtures.traffic_series(events, labels, traffic, _bounds(service, spec))
     for key, value in inputs.items():
         found[with_matchers(service, _filled(key, scope))] = value
     step = 10 if every == _SLOW else 1
@@ -140,7 +147,12 @@ def _shrunk(text: str, step: int) -> str:
 
 
 def _filled(key: str, scope: Mapping[str, Any]) -> str:
-    return Template.compile(key, Position("proof"), "plain").render(scope)
+    return _key(key).render(scope)
+
+
+@cache
+def _key(text: str) -> Template:
+    return Template.compile(text, Position("proof"), "plain")
 
 
 def with_matchers(service: Service, series: str) -> str:
@@ -149,8 +161,7 @@ def with_matchers(service: Service, series: str) -> str:
     own = inside.rstrip("}")
     if re.search(r'(^|,)job="', own):
         return series
-    labels = [f'job="{service.name}"', *(f'{key}="{value}"' for key, value in sorted(service.match.items()))]
-    return f"{metric}{{{','.join(labels + ([own] if own else []))}}}"
+    return f"{metric}{{{selector(service, own)}}}"
 
 
 def _bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:
@@ -159,19 +170,7 @@ def _bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:
     return sorted({_QUICK, *own, *(float(bound) for bound in spec.get("buckets", ()))})
 
 
-def _labels(service: Service, dialect: Dialect, scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the labels that all events of a fixture carry: the service's, and what the SLO at hand filters by."""
-    labels = {"job": service.name, **service.match}
+def _slo_at_hand(service: Service, scope: Mapping[str, Any]) -> Slo | None:
     item = scope.get("item")
     facts = getattr(item, "slo", item)
-    slo = service.slos.get(getattr(facts, "key", ""), None)
-    return labels | (_example_of(slo, dialect) if slo else {})
-
-
-def _example_of(slo: Slo, dialect: Dialect) -> dict[str, str]:
-    example = {}
-    if slo.routes and "route" in dialect.labels:
-        example[dialect.labels["route"]] = slo.routes[0].replace("*", "x")
-    if slo.methods and "method" in dialect.labels:
-        example[dialect.labels["method"]] = slo.methods[0]
-    return example
+    return service.slos.get(getattr(facts, "key", ""))

@@ -8,13 +8,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
 
 from seawall.catalog import Duration, Position, SeawallError
+
+_GO_BRACES: Final = re.compile(r"\{\{|\}\}")
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
+_NUMBERED: Final = re.compile(r"^(\d+)([.)])")
+_TICKS: Final = re.compile(r"`{3,}")
+_WHOLE: Final = 1e15  # up to here every whole number is one exact float
+_MEMORY: Final = 4096  # texts that are kept: a service's templates say the same few names again and again
 
 
 class TemplateError(SeawallError):
@@ -33,8 +40,13 @@ class Raw(str):
 
 def number(value: float) -> str:
     """Write *value* as a person would: no exponent, no float noise, no trailing zeros."""
-    text = format(Decimal(repr(round(float(value), 12))).normalize(), "f")
-    return text.removesuffix(".0")
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < _WHOLE else _fraction(value)
+
+
+@lru_cache(_MEMORY)
+def _fraction(value: float) -> str:
+    return format(Decimal(repr(round(value, 12))).normalize(), "f")
 
 
 def promql_string(text: str) -> str:
@@ -44,13 +56,14 @@ def promql_string(text: str) -> str:
 
 def go_text(text: str) -> str:
     """Escape *text* so that Prometheus' own templates print it as it is."""
-    return re.sub(r"\{\{|\}\}", lambda found: '{{"' + found[0] + '"}}', text)
+    return _GO_BRACES.sub(lambda found: '{{"' + found[0] + '"}}', text)
 
 
+@lru_cache(_MEMORY)
 def markdown_text(text: str) -> str:
     """Escape *text* so that Markdown shows it as it is: no markup, no HTML, no headings, one paragraph."""
-    escaped = re.sub(r"([\\`*_{}\[\]()<>#+!|~&$-])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped)
+    escaped = _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _NUMBERED.sub(r"\1\\\2", escaped)
 
 
 def _plain(text: str) -> str:
@@ -88,11 +101,16 @@ def environment(context: str) -> jinja2.Environment:
     env.filters["percent"] = lambda value: Raw(f"{number(value * 100)} %")
     env.filters["code"] = lambda value: Raw(_code_span(str(value)))
     env.filters["duration"] = lambda value: Raw(str(Duration(float(value))) if value else "at once")
-    env.filters["fenced"] = lambda value: Raw(re.sub(r"`{3,}", "``", " ".join(str(value).split())))
-    env.filters["link"] = lambda value: Raw(quote(str(value), safe=":/?#@!$&'*+,;=%~-._"))
+    env.filters["fenced"] = lambda value: Raw(_TICKS.sub("``", " ".join(str(value).split())))
+    env.filters["link"] = lambda value: _link(str(value))
     env.filters["autolink"] = _autolink
     env.filters["tight"] = Raw
     return env
+
+
+@lru_cache(_MEMORY)
+def _link(address: str) -> Raw:
+    return Raw(quote(address, safe=":/?#@!$&'*+,;=%~-._"))
 
 
 def _autolink(value: str) -> str:
@@ -142,7 +160,9 @@ class Template:
         if self._compiled is None:
             return self.source
         try:
-            return self._compiled.render(variables)
+            # A shared context is one dictionary; the usual one chains two, which takes longer than most templates do.
+            names = {**self._compiled.environment.globals, **variables}
+            return "".join(self._compiled.root_render_func(self._compiled.new_context(names, shared=True)))
         except jinja2.TemplateError as error:
             raise TemplateError(self.position, f"template: {error.message}") from None
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
@@ -157,6 +177,8 @@ def expression(source: str) -> Callable[..., Any]:
 
 def evaluate(source: str, position: Position, variables: Mapping[str, Any]) -> Any:
     """Return the value of the Jinja expression *source*; errors say *position*."""
+    if source in variables:  # most are a bare name
+        return variables[source]
     try:
         value = expression(source)(**variables)
         if isinstance(value, jinja2.Undefined):
