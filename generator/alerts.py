@@ -78,6 +78,7 @@ def _render(
     severity = override.severity or template.severity.render(scope)
     extra = {key: value.render(scope) for key, value in template.labels}
     summary = template.summary.render(scope)
+    annotations = _annotations(catalog, service, template, query, summary, scope)
     return Alert(
         name=template.name,
         service=service.name,
@@ -86,10 +87,10 @@ def _render(
         for_seconds=scope["for"],
         severity=severity,
         labels={**_labels(service, severity, template.class_), **extra},
-        annotations=_annotations(catalog, service, template, query, summary, scope),
+        annotations=annotations,
         meaning="",
         panel=template.panel,
-        runbook=conventions.runbook_url(catalog.defaults.runbook_base_url, service.name, template.name),
+        runbook=annotations["runbook_url"],
         threshold=threshold,
         above=template.bound != "below",
         unit=template.unit,

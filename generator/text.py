@@ -160,9 +160,10 @@ class Template:
         if self._compiled is None:
             return self.source
         try:
-            # A shared context is one dictionary; the usual one chains two, which takes longer than most templates do.
-            names = {**self._compiled.environment.globals, **variables}
-            return "".join(self._compiled.root_render_func(self._compiled.new_context(names, shared=True)))
+            # Template.render copies a chain of dictionaries, which takes longer than most of these templates do.
+            env = self._compiled.environment
+            context = env.context_class(env, {**env.globals, **variables}, None, {})
+            return "".join(self._compiled.root_render_func(context))
         except jinja2.TemplateError as error:
             raise TemplateError(self.position, f"template: {error.message}") from None
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:

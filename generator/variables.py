@@ -1,6 +1,7 @@
 """What templates may say: the variables and functions that are in scope for one service."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from seawall.catalog import Catalog, Service, Slo
@@ -125,6 +126,7 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
 
 def _event_functions(dialect: Dialect, sel: str) -> dict[str, Any]:
     def rate(matchers: tuple[str, ...]) -> Any:
+        @cache
         def function(window: str, by: str = "job", offset: str = "") -> Raw:
             return Raw(dialect.rate(dialect.events, matchers, sel, window, by, offset))
 
