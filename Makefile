@@ -17,10 +17,10 @@ help: ## List the words
 	@echo "creating .venv" && $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
 
 .venv/.stack: pyproject.toml | .venv/bin/python
-	@echo "installing Seawall into .venv" && $(BIN)/python -m pip install -q -e '.[stack,shop]' && touch $@
+	@echo "installing Seawall into .venv" && PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -e '.[stack,shop]' && touch $@
 
 .venv/.test: pyproject.toml .venv/.stack
-	@echo "installing what the tests need" && $(BIN)/python -m pip install -q -e '.[stack,shop]' --group test --group check && touch $@
+	@echo "installing what the tests need" && PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -e '.[stack,shop]' --group test --group check && touch $@
 
 up: .venv/.stack ## Start the stack and the shop as local processes
 	@$(BIN)/seawall up $(SHOP)/catalog.yaml --processes $(SHOP)/processes.yaml

@@ -108,7 +108,7 @@ def down(folder: Path) -> None:
         return
     with lifecycle.locked(layout, _tell):
         was = lifecycle.running(layout)
-        with progress(sys.stderr.isatty()) as watch:
+        with progress(sys.stderr.isatty(), before=was) as watch:
             killed = lifecycle.shut_down(layout, watch)
     if killed:
         _tell(f"killed what a dead supervisor had left running: {', '.join(map(str, killed))}")

@@ -13,15 +13,22 @@ _COLUMNS = ("name", "state", "pid", "uptime", "restarts", "health", "address", "
 
 
 class PlainLines:
-    """Writes a line for each process whose state is another than before; *clock* returns seconds."""
+    """Writes a line for each process whose state is another than in *before*; *clock* returns seconds."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        before: StackState | None = None,
+    ) -> None:
         self._write, self._clock = write, clock
-        self._began = clock()
-        self._shown: dict[str, str] = {}
+        self._began: float | None = None
+        self._shown = {process.name: _settled(process) for process in before.processes} if before else {}
 
     def __call__(self, state: StackState) -> None:
-        """Show what has changed in *state*."""
+        """Show what has changed in *state*; the seconds count from the first one."""
+        if self._began is None:
+            self._began = self._clock()
         for process in state.processes:
             text = _settled(process)
             if text and self._shown.get(process.name) != text:
@@ -37,8 +44,11 @@ def _settled(process: ProcessState) -> str:
 
 
 @contextmanager
-def progress(is_terminal: bool) -> Iterator[Callable[[StackState], None]]:
-    """Yield what shows each state that it is called with; rich draws it where there is a terminal and rich."""
+def progress(is_terminal: bool, before: StackState | None = None) -> Iterator[Callable[[StackState], None]]:
+    """Yield what shows each state that it is called with; rich draws it where there is a terminal and rich.
+
+    Without a terminal, only what differs from *before* is told.
+    """
     if is_terminal:
         try:
             from rich.console import Console
@@ -60,7 +70,7 @@ def progress(is_terminal: bool) -> Iterator[Callable[[StackState], None]]:
             with Live(console=Console(stderr=True), refresh_per_second=8) as live:
                 yield lambda state: live.update(table(state))
             return
-    yield PlainLines(lambda line: click.echo(line, err=True))
+    yield PlainLines(lambda line: click.echo(line, err=True), before=before)
 
 
 def uptime(seconds: float) -> str:

@@ -154,7 +154,8 @@ def shut_down(layout: Layout, watch: Watch) -> list[int]:
             os.kill(state.supervisor, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_PATIENCE * (len(state.processes) + 1)
         while process_table.is_alive(state.supervisor, state.identity) and time.monotonic() < deadline:
-            watch(StackState.read(layout.state) or state)
+            state = StackState.read(layout.state) or state
+            watch(state)
             time.sleep(_POLL)
         if process_table.is_alive(state.supervisor, state.identity):
             os.kill(state.supervisor, signal.SIGKILL)
