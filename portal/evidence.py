@@ -3,8 +3,9 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from seawall.generator.model import Alert, Panel, Query
@@ -14,10 +15,11 @@ from .prometheus import Labels, Prometheus, PrometheusError, Series
 from .promql import drawable
 from .units import format_value
 
-RANGES: Final = {"1h": 3600.0, "3h": 10800.0, "6h": 21600.0, "24h": 86400.0}
+RANGES: Final = {"15m": 900.0, "1h": 3600.0, "3h": 10800.0, "6h": 21600.0, "24h": 86400.0}
 DEFAULT_RANGE: Final = "3h"
 _POINTS: Final = 160  # across a chart
 _LINES: Final = 12  # a chart with more cannot be read
+_SMALL, _WIDE = (400, 140), (860, 190)  # as large as it is shown: text in a chart is scaled with it
 _HIDDEN_LABELS: Final = ("__name__", "job")
 _LEGEND: Final = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 
@@ -90,10 +92,14 @@ class AlertState:
 async def panel_figure(prometheus: Prometheus, panel: Panel, window: Window) -> Figure:
     """Draw *panel* over *window*."""
     base = Figure(panel.id, panel.title, panel.description, tuple(query.expr for query in panel.queries), row=panel.row)
-    return await _draw(prometheus, base, panel.queries, panel.unit, panel.thresholds, panel.maximum, window)
+    return await _draw(
+        prometheus, base, panel.queries, _frame(base, window, panel.unit, panel.thresholds, panel.maximum), window
+    )
 
 
-async def alert_figure(prometheus: Prometheus, alert: Alert, window: Window, number: int = 0) -> Figure:
+async def alert_figure(
+    prometheus: Prometheus, alert: Alert, window: Window, number: int = 0, *, wide: bool = False
+) -> Figure:
     """Draw the query of *alert* against its threshold over *window*."""
     found = drawable(alert.query)
     threshold = alert.threshold if alert.threshold is not None else found.threshold
@@ -101,7 +107,8 @@ async def alert_figure(prometheus: Prometheus, alert: Alert, window: Window, num
     told = " ".join(filter(None, (alert.name, alert.labels.get("slo"), alert.labels.get("window"))))
     base = Figure(f"evidence-{number}", told, exprs=(found.expr,), direction="above" if above else "below")
     limits = () if threshold is None else (threshold,)
-    return await _draw(prometheus, base, (Query(found.expr, ""),), alert.unit or "short", limits, None, window)
+    frame = _frame(base, window, alert.unit or "short", limits, wide=wide)
+    return await _draw(prometheus, base, (Query(found.expr, ""),), frame, window, alert.labels)
 
 
 async def query_figure(prometheus: Prometheus, expr: str, window: Window, number: int) -> Figure:
@@ -109,7 +116,20 @@ async def query_figure(prometheus: Prometheus, expr: str, window: Window, number
     found = drawable(expr)
     base = Figure(f"query-{number}", f"first look {number + 1}", exprs=(found.expr,))
     limits = () if found.threshold is None else (found.threshold,)
-    return await _draw(prometheus, base, (Query(found.expr, ""),), "short", limits, None, window)
+    return await _draw(
+        prometheus, base, (Query(found.expr, ""),), _frame(base, window, "short", limits, wide=True), window
+    )
+
+
+async def fitting_range(prometheus: Prometheus, at: float) -> str:
+    """Return the range to show where none was asked for: a young Prometheus would leave the usual one empty."""
+    shorter = [name for name, seconds in RANGES.items() if seconds < RANGES[DEFAULT_RANGE]]
+    asked = " or ".join(f'label_replace(count(up offset {name}), "range", "{name}", "", "")' for name in shorter)
+    try:
+        held = {sample.labels.get("range") for sample in await prometheus.instant(asked, at)}
+    except PrometheusError:
+        return DEFAULT_RANGE
+    return next((name for name in shorter if name not in held), DEFAULT_RANGE)
 
 
 async def alert_states(prometheus: Prometheus, at: float, service: str = "") -> list[AlertState]:
@@ -138,15 +158,29 @@ def legend(pattern: str, labels: Labels, shared: Iterable[str] = ()) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name not in skipped)
 
 
+def _frame(
+    figure: Figure,
+    window: Window,
+    unit: str,
+    thresholds: tuple[float, ...],
+    maximum: float | None = None,
+    *,
+    wide: bool = False,
+) -> Chart:
+    width, height = _WIDE if wide else _SMALL
+    return Chart(figure.title, (), window.start, window.end, window.step, unit, thresholds, maximum, width, height)
+
+
 async def _draw(
     prometheus: Prometheus,
     figure: Figure,
     queries: Sequence[Query],
-    unit: str,
-    thresholds: tuple[float, ...],
-    maximum: float | None,
+    frame: Chart,
     window: Window,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> Figure:
+    """Fill *frame* with the answers to *queries*; labels that are *known* on the page name no series."""
+    figure = replace(figure, threshold=", ".join(format_value(value, frame.unit) for value in frame.thresholds))
     asked = (prometheus.range(fill(query.expr, window), window.start, window.end, window.step) for query in queries)
     answers = await asyncio.gather(*asked, return_exceptions=True)
     lines, problem = list[Line](), ""
@@ -156,27 +190,28 @@ async def _draw(
         elif isinstance(answer, BaseException):
             raise answer
         else:
-            lines += _lines(query, answer)
+            lines += _lines(query, answer, known)
     if not lines:
         return replace(figure, missing=problem or "no data in this time range")
-    chart = Chart(figure.title, tuple(lines[:_LINES]), window.start, window.end, window.step, unit, thresholds, maximum)
+    chart = replace(frame, lines=tuple(lines[:_LINES]))
     return replace(
         figure,
         svg=line_chart(chart),
         spark=text_sparkline(chart.lines[0].points),
         legend=_legend_items(chart),
-        threshold=", ".join(format_value(value, unit) for value in thresholds),
         hidden=len(lines) - len(chart.lines),
         missing=problem,
     )
 
 
-def _lines(query: Query, series: Sequence[Series]) -> list[Line]:
+def _lines(query: Query, series: Sequence[Series], known: Mapping[str, str]) -> list[Line]:
     first = series[0].labels if series else {}
     shared = [
-        name for name, value in first.items() if len(series) > 1 and all(s.labels.get(name) == value for s in series)
+        name
+        for name, value in first.items()
+        if (len(series) > 1 or known.get(name) == value) and all(one.labels.get(name) == value for one in series)
     ]
-    lines = [Line(legend(query.legend, one.labels, shared), one.points) for one in series]
+    lines = [Line(legend(query.legend, one.labels, shared) or "now", one.points) for one in series]
     return sorted(lines, key=lambda line: -(line.last or 0.0)) if len(lines) > _LINES else lines
 
 

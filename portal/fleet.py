@@ -8,6 +8,7 @@ from typing import Final
 
 from seawall.catalog import Catalog, Service
 from seawall.conventions import WATCHDOG
+from seawall.generator.model import Alert
 
 from .charts import sparkline
 from .evidence import AlertState, Window, alert_states
@@ -56,6 +57,15 @@ class ServiceState:
     slos: tuple[SloState, ...]
     rate: str = ""
     spark: str = ""
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """A rule of a service and how it stands: *state* is firing, pending or inactive, *since* as of Prometheus."""
+
+    rule: Alert
+    state: str
+    since: float | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ def state_of(service: Service, readings: Readings, alerts: Iterable[AlertState],
     up = _whole(readings.up.get(service.name))
     traffic = readings.traffic.get(service.name)
     points = traffic.points if traffic else ()
-    rate = format_value(points[-1][1], "reqps") if points else ""
+    rate = format_value(points[-1][1], "ops") if points else ""
     return ServiceState(
         service=service,
         status=_status(firing, up, instances, silent=readings.alerts is None, measured=_measured(service, readings)),
@@ -152,6 +162,19 @@ def slo_states(service: Service, readings: Readings) -> tuple[SloState, ...]:
         )
         for name, slo in service.slos.items()
     )
+
+
+def alert_rows(rules: Iterable[Alert], alerts: Iterable[AlertState], service: str) -> list[AlertRow]:
+    """Return each alert of *service* once, those that fire first, then those that are pending."""
+    own = [alert for alert in alerts if alert.service == service and alert.name != WATCHDOG]
+    rows: dict[str, AlertRow] = {}
+    for rule in rules:
+        active = [alert for alert in own if alert.name == rule.name]
+        state = min((alert.state for alert in active), default="inactive")  # firing comes before pending
+        since = min((alert.since for alert in active if alert.since is not None), default=None)
+        rows.setdefault(rule.name, AlertRow(rule, state, since))
+    order = ("firing", "pending", "inactive").index
+    return sorted(rows.values(), key=lambda row: (order(row.state), row.rule.severity, row.rule.name))
 
 
 def _status(

@@ -1,20 +1,31 @@
 """The pages for people."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from seawall.catalog import SeawallError, Service
-from seawall.conventions import STACK_SERVICE, WATCHDOG
+from seawall.conventions import STACK_SERVICE
 from seawall.generator.model import Alert, ServiceView
 
 from . import fleet, inbox
 from .api import wanted
+from .campaigns import campaign_states
 from .context import Portal, page, portal_of
-from .evidence import RANGES, AlertState, Figure, Window, alert_figure, alert_states, panel_figure, query_figure
+from .evidence import (
+    RANGES,
+    AlertState,
+    Figure,
+    Window,
+    alert_figure,
+    alert_states,
+    fitting_range,
+    panel_figure,
+    query_figure,
+)
 from .prometheus import PrometheusError
 from .runbooks import Block, Runbook, RunbookMissingError
 from .source import Snapshot
@@ -58,7 +69,7 @@ async def service(request: Request) -> Response:
     known = _service(snapshot, name)
     if known is None:
         return await missing(request, f"The catalog has no service of the name {name[:80]!r}.")
-    window = _window(portal, snapshot, request.query_params.get("range", ""))
+    window = await _chosen_window(portal, snapshot, request)
     view, problem = await _view(snapshot, name)
     readings, figures = await asyncio.gather(
         fleet.read(portal.prometheus, window),
@@ -76,7 +87,7 @@ async def service(request: Request) -> Response:
         state=own,
         everything=everything,
         callers=snapshot.catalog.dependents_of(name),
-        alerts=_alert_rows(view.alerts, readings.alerts if readings.alerts is not None else held, name),
+        alerts=fleet.alert_rows(view.alerts, readings.alerts if readings.alerts is not None else held, name),
         figures=figures,
         window=window,
         ranges=RANGES,
@@ -94,14 +105,14 @@ async def runbook(request: Request) -> Response:
         text = await asyncio.to_thread(portal.runbooks.read, service_name, alert_name)
     except RunbookMissingError as error:
         return await missing(request, f"{error}.")
-    window = _window(portal, snapshot, request.query_params.get("range", ""))
+    window = await _chosen_window(portal, snapshot, request)
     view, view_problem = await _view(snapshot, service_name)
     rules = _distinct(alert for alert in view.alerts if alert.name == alert_name)
     asked = {" ".join(expr.split()) for rule in rules for expr in (rule.expr, rule.query)}
     looks = [query for query in text.queries if " ".join(query.split()) not in asked]  # the alert's own is drawn anyway
     (active, problem), evidence, drawn = await asyncio.gather(
         _states(portal, window.end, service_name),
-        asyncio.gather(*(alert_figure(portal.prometheus, rule, window, number) for number, rule in enumerate(rules))),
+        _evidence(portal, rules, window),
         asyncio.gather(*(query_figure(portal.prometheus, expr, window, n) for n, expr in enumerate(looks))),
     )
     return await page(
@@ -152,10 +163,10 @@ async def alerts(request: Request) -> Response:
 
 
 async def campaigns(request: Request) -> Response:
-    """Show the declared campaigns, those to come first."""
-    snapshot = await portal_of(request).source.current()
-    found = sorted(snapshot.catalog.campaigns.values(), key=lambda campaign: campaign.from_.replace(tzinfo=None))
-    return await page(request, snapshot, "campaigns.html", campaigns=found)
+    """Show the declared campaigns: what runs, what comes, what is over."""
+    portal = portal_of(request)
+    snapshot = await portal.source.current()
+    return await page(request, snapshot, "campaigns.html", campaigns=campaign_states(snapshot.catalog, portal.now()))
 
 
 async def runbooks_of(request: Request) -> Response:
@@ -179,6 +190,17 @@ async def failed(request: Request, error: Exception) -> Response:
 
 def _window(portal: Portal, snapshot: Snapshot, name: str) -> Window:
     return Window.until(portal.now(), name, snapshot.catalog.defaults.scrape_interval.seconds)
+
+
+async def _chosen_window(portal: Portal, snapshot: Snapshot, request: Request) -> Window:
+    asked = request.query_params.get("range", "")
+    return _window(portal, snapshot, asked or await fitting_range(portal.prometheus, portal.now()))
+
+
+async def _evidence(portal: Portal, rules: Sequence[Alert], window: Window) -> list[Figure]:
+    wide = len(rules) == 1
+    drawn = (alert_figure(portal.prometheus, rule, window, number, wide=wide) for number, rule in enumerate(rules))
+    return list(await asyncio.gather(*drawn))
 
 
 async def _view(snapshot: Snapshot, name: str) -> tuple[ServiceView, str]:
@@ -215,21 +237,6 @@ def _with_figures(text: Runbook, drawn: Mapping[str, Figure]) -> list[tuple[Bloc
 def _distinct(alerts: Iterable[Alert]) -> list[Alert]:
     by_query = {(alert.query, alert.threshold): alert for alert in reversed(list(alerts))}
     return list(reversed(by_query.values()))[:_FIGURES_LIMIT]
-
-
-def _alert_rows(
-    rules: Iterable[Alert], states: Iterable[AlertState], name: str
-) -> list[tuple[Alert, str, float | None]]:
-    own = [state for state in states if state.service == name and state.name != WATCHDOG]
-    rows: dict[str, tuple[Alert, str, float | None]] = {}
-    for rule in rules:
-        active = [state for state in own if state.name == rule.name]
-        word = min((state.state for state in active), default="inactive")  # firing comes before pending
-        since = min((state.since for state in active if state.since is not None), default=None)
-        rows.setdefault(rule.name, (rule, word, since))
-    return sorted(
-        rows.values(), key=lambda row: (("firing", "pending", "inactive").index(row[1]), row[0].severity, row[0].name)
-    )
 
 
 def _as_states(rows: Iterable[StoredAlert]) -> list[AlertState]:

@@ -17,7 +17,7 @@ _SUFFIXES: Final = {
     "hertz": " Hz",
     "celsius": " °C",
 }
-_SECONDS: Final = {
+SECONDS: Final = {
     "s": 1.0,
     "ms": 0.001,
     "µs": 1e-6,
@@ -40,8 +40,8 @@ def format_value(value: float | None, unit: str = "short") -> str:
         return _percent(value * 100)
     if unit == "percent":
         return _percent(value)
-    if unit in _SECONDS:
-        return _seconds(value * _SECONDS[unit])
+    if unit in SECONDS:
+        return _seconds(value * SECONDS[unit])
     if unit in ("bytes", "decbytes", "Bps", "binBps"):
         per_second = "/s" if unit in ("Bps", "binBps") else ""
         return _scaled(value, 1024.0, _BINARY, " ") + per_second
