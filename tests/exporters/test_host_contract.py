@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 from prometheus_client import generate_latest
+from servers import Scrape, answers, eventually, free_port, get, parse, process
 
 from seawall.exporters import inventory
 from seawall.exporters.host import HostCollector, collectors
@@ -12,8 +13,6 @@ from seawall.exporters.system import Machine
 from seawall.exporters.system.disk import EXCLUDED_DEVICES
 from seawall.exporters.system.filesystem import EXCLUDED_MOUNTPOINTS, EXCLUDED_TYPES
 from seawall.exporters.system.network import EXCLUDED_INTERFACES
-
-from .conftest import Scrape, answers, eventually, free_port, get, parse, process
 
 pytestmark = pytest.mark.e2e
 

@@ -5,8 +5,7 @@ import subprocess
 from typing import Final
 
 import pytest
-
-from .conftest import StartExporter, StartRedis, get
+from servers import StartExporter, StartRedis, get
 
 pytestmark = pytest.mark.e2e
 

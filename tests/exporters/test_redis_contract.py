@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-
-from seawall.exporters import inventory
-
-from .conftest import (
+from servers import (
     RedisServer,
     RunningExporter,
     Scrape,
@@ -20,6 +17,8 @@ from .conftest import (
     parse,
     process,
 )
+
+from seawall.exporters import inventory
 
 pytestmark = pytest.mark.e2e
 

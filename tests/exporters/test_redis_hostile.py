@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
+from servers import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.redis import BadUrlError, MissingPackageError, connect
-
-from .conftest import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port
 
 Behaviour = Callable[[socket.socket, Event], None]
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from servers import StartExporter, StartRedis
 
 from seawall.exporters import inventory
 from seawall.exporters.commands import exporter
 from seawall.exporters.reference import table, with_tables
-
-from .conftest import StartExporter, StartRedis
 
 PAGE = Path(__file__).parents[2] / "docs/reference/exporter.md"
 
