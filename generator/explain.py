@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
+from textwrap import indent
 
 from seawall.catalog import AlertOverride, Catalog, Duration, SeawallError, Service
 
 from .alerts import active_override
 from .model import Alert
 from .packs import AlertTemplate, Packs
+from .pretty import pretty
 from .render import STACK, view
 from .runbooks import meaning
 from .text import number
@@ -47,11 +49,13 @@ def _templates(packs: Packs, service: Service, alert: str) -> list[AlertTemplate
 
 
 def _facts(rendered: list[Alert], override: AlertOverride) -> Iterator[str]:
-    for each in rendered:
+    for index, each in enumerate(rendered):
         extra = {key: value for key, value in each.labels.items() if key in ("slo", "window")}
+        if index:
+            yield ""
         if extra:
             yield ", ".join(f"{key} {value}" for key, value in extra.items())
-        yield f"  query      {each.expr}"
+        yield from ("", indent(pretty(each.expr), "    "), "")
         if each.threshold is not None:
             yield f"  threshold  {'above' if each.above else 'below'} {number(each.threshold)} {each.unit}"
         yield f"  for        {Duration(each.for_seconds)}"
