@@ -1,5 +1,6 @@
 """The command line: finds a command's module when it is called for, and turns Seawall's errors into exit codes."""
 
+import difflib
 import importlib
 import sys
 from typing import Any, Final
@@ -8,22 +9,29 @@ import click
 
 from seawall import __doc__ as headline
 
-# Command → where it lives. A module is imported when its command runs, so that `seawall --help` stays quick.
-COMMANDS: Final = {
-    "check": "seawall.generator.commands:check",
-    "demo": "seawall.stack.commands:demo",
-    "diff": "seawall.generator.commands:diff",
-    "down": "seawall.stack.commands:down",
-    "explain": "seawall.generator.commands:explain",
-    "exporter": "seawall.exporters.commands:exporter",
-    "init": "seawall.generator.commands:init",
-    "logs": "seawall.stack.commands:logs",
-    "portal": "seawall.portal.commands:portal",
-    "render": "seawall.generator.commands:render",
-    "schema": "seawall.catalog.commands:schema",
-    "status": "seawall.stack.commands:status",
-    "up": "seawall.stack.commands:up",
+# Section → command → where it lives, and what --help says of it. A module is imported when its command runs.
+SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "Catalog": {
+        "init": ("seawall.generator.commands:init", "Write a first catalog."),
+        "check": ("seawall.generator.commands:check", "Check a catalog, its rules and its proofs with the real tools."),
+        "render": ("seawall.generator.commands:render", "Render a catalog into a folder."),
+        "diff": ("seawall.generator.commands:diff", "Show what rendering would change."),
+        "explain": ("seawall.generator.commands:explain", "Say what an alert means, its query and its numbers."),
+        "schema": ("seawall.catalog.commands:schema", "Print the catalog's JSON Schema, for editors."),
+    },
+    "Stack": {
+        "up": ("seawall.stack.commands:up", "Start the stack as local processes."),
+        "status": ("seawall.stack.commands:status", "Show what runs, and whether it is healthy."),
+        "logs": ("seawall.stack.commands:logs", "Show the log of a process."),
+        "demo": ("seawall.stack.commands:demo", "Switch a fault of the running example on, or heal them."),
+        "down": ("seawall.stack.commands:down", "Stop the stack; what it collected stays."),
+    },
+    "Servers": {
+        "exporter": ("seawall.exporters.commands:exporter", "Serve the metrics of this host and of probed services."),
+        "portal": ("seawall.portal.commands:portal", "Serve services, runbooks and the alert inbox."),
+    },
 }
+COMMANDS: Final = {name: place for section in SECTIONS.values() for name, (place, _) in section.items()}
 
 
 class _Lazy(click.Group):
@@ -38,6 +46,17 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and close:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, brief) for name, (_, brief) in commands.items()])
+
     def invoke(self, ctx: click.Context) -> Any:
         from seawall.catalog import SeawallError  # here, so that --help does not pay for pydantic
 
@@ -48,7 +67,17 @@ class _Lazy(click.Group):
             ctx.exit(1)
 
 
-@click.group(cls=_Lazy, help=headline, context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG: Final = """\b
+Examples:
+  seawall init --service checkout --kind http --target localhost:9464
+  seawall check catalog.yaml
+  seawall up catalog.yaml
+
+Completion: eval "$(_SEAWALL_COMPLETE=bash_source seawall)", or zsh_source, or fish_source.
+"""
+
+
+@click.group(cls=_Lazy, help=headline, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="seawall")
 def main() -> None:
     """Run a command of Seawall."""
