@@ -60,19 +60,27 @@ def _write(artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path],
     try:
         written = _fill(artifacts, target, folder / serving if serving else None)
         if not written.is_unchanged:
+            _refuse_foreign(folder, target)
             if verify:
                 verify(target)
             _flip(folder, target)
     finally:
         if _serving(folder) != target.name:
             shutil.rmtree(target, ignore_errors=True)
-    if not written.is_unchanged and serving:
+    if serving and written.is_unchanged:
+        _link_entries(folder, folder / serving)  # a render may have been killed between the flip and the links
+    elif serving:
         shutil.rmtree(folder / serving, ignore_errors=True)
     return written
 
 
 def current(folder: Path) -> dict[str, bytes]:
-    """Return what *folder* serves, by relative path; empty where nothing was written yet."""
+    """Return what *folder* serves, by relative path; empty where nothing was written yet.
+
+    Raise SeawallError for a folder that is not Seawall's.
+    """
+    if not (folder / _MARK).exists():
+        raise SeawallError(f"{folder}: is not a folder that seawall render wrote; name the one given to its --out")
     serving = _serving(folder)
     root = folder / serving if serving else None
     return {path: (root / path).read_bytes() for path in _paths(root)} if root else {}
@@ -113,12 +121,23 @@ def _put(path: Path, content: bytes) -> None:
 def _flip(folder: Path, target: Path) -> None:
     os.sync()  # a power cut after the flip must find whole files
     _link(folder / _CURRENT, target.name)
-    wanted = {entry.name for entry in target.iterdir()}
+    _link_entries(folder, target)
+
+
+def _link_entries(folder: Path, serving: Path) -> None:
+    wanted = {entry.name for entry in serving.iterdir()}
     for name in wanted:
         _link(folder / name, f"{_CURRENT}/{name}")
     for entry in folder.iterdir():
         if entry.is_symlink() and entry.name != _CURRENT and entry.name not in wanted:
             entry.unlink()
+
+
+def _refuse_foreign(folder: Path, target: Path) -> None:
+    for name in sorted(entry.name for entry in target.iterdir()):
+        if (folder / name).exists() and not (folder / name).is_symlink():
+            said = "is not Seawall's link to what it renders; move it away and render again"
+            raise SeawallError(f"{folder / name}: {said}; what the folder held still serves")
 
 
 def _link(link: Path, to: str) -> None:
@@ -141,13 +160,15 @@ def _paths(root: Path) -> list[str]:
 
 
 def _claim(folder: Path) -> None:
+    if folder.is_symlink() and not folder.exists():
+        raise SeawallError(f"{folder}: is a link to {folder.readlink()}, which is not there; make it, or name a folder")
     if folder.exists() and not folder.is_dir():
         raise SeawallError(f"{folder}: is a file; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / _MARK
     if mark.exists():
         return
-    if any(folder.iterdir()):
+    if {entry.name for entry in folder.iterdir()} - {_MARK, _LOCK}:  # another render may have begun just now
         raise SeawallError(f"{folder}: holds files that Seawall did not write; name an empty or a new folder")
     mark.write_text("Rendered by Seawall; everything here is replaced by the next render.\n")
 
