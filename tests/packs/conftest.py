@@ -1,0 +1,103 @@
+"""Every expression of every pack, rendered, and what the packs' tests run it against."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from promql import Labels
+from servers import promtool, start_exporter, start_redis
+
+from seawall.catalog import load
+from seawall.generator import load_packs, render
+
+__all__ = ["promtool", "start_exporter", "start_redis"]
+
+# A service of every kind, in every way that changes what is rendered.
+CATALOG: Final = """
+seawall: 1
+teams: {ops: {}}
+services:
+  http-with-slos:
+    kind: http
+    team: ops
+    targets: ["a:1"]
+    slos: {availability: {objective: 99.9}, latency: {objective: 95, under: 300ms, routes: ["/orders"]}}
+    capacity: {requests_per_second: 200, concurrent_requests: 50, evidence: none}
+    depends_on: [redis-probed]
+  http-bare: {kind: http, team: ops, targets: ["b:1"]}
+  http-pushed: {kind: http, team: ops}
+  worker-with-slos: {kind: worker, team: ops, targets: ["c:1"], slos: {availability: {objective: 99}}}
+  worker-bare: {kind: worker, team: ops, targets: ["d:1"]}
+  host-scraped: {kind: host, team: ops, targets: ["e:1"]}
+  redis-probed: {kind: redis, team: ops, url: "redis://f:6379"}
+  redis-scraped: {kind: redis, team: ops, targets: ["g:9121"]}
+"""
+_FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LEGEND: Final = re.compile(r"{{ *(\w+) *}}")
+_LABEL: Final = re.compile(r"\$labels\.(\w+)")
+
+
+@dataclass(frozen=True)
+class Use:
+    """An expression, where it stands, and the labels that the text beside it shows."""
+
+    place: str
+    expr: str
+    shows: Labels = frozenset()
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """All that the packs render: by kind what is asked, and what the recording rules answer."""
+
+    uses: dict[str, tuple[Use, ...]]
+    recorded: dict[str, Labels]
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """Return every expression of rules, dashboards and runbooks."""
+    path = tmp_path_factory.mktemp("packs") / "catalog.yaml"
+    path.write_text(CATALOG)
+    uses: dict[str, list[Use]] = {}
+    recorded: dict[str, Labels] = {}
+    for artifact in render(load(path), load_packs()):
+        text, kind = artifact.content.decode(), _kind(artifact.path)
+        if "/rules/" in artifact.path:
+            for rule in (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]):
+                uses.setdefault(kind, []).append(_rule(artifact.path, rule))
+                if "record" in rule:
+                    recorded[rule["record"]] = frozenset({"job", "slo", *rule.get("labels", {})})
+        elif artifact.path.startswith("grafana/"):
+            uses.setdefault(kind, []).extend(_panels(artifact.path, json.loads(text)))
+        elif artifact.path.startswith("runbooks/"):
+            uses.setdefault(kind, []).extend(Use(artifact.path, expr) for expr in _FENCE.findall(text))
+    return Rendered({kind: tuple(found) for kind, found in uses.items()}, recorded)
+
+
+def _kind(path: str) -> str:
+    """Return the kind that the services of CATALOG are named after."""
+    return next((word for word in ("http", "worker", "host", "redis") if f"{word}" in path), "seawall")
+
+
+def _rule(path: str, rule: dict[str, Any]) -> Use:
+    name = rule.get("alert") or rule["record"]
+    shown = _LABEL.findall(" ".join(rule.get("annotations", {}).values()))
+    return Use(f"{path}: {name}", rule["expr"], frozenset(shown) - rule.get("labels", {}).keys())
+
+
+def _panels(path: str, board: dict[str, Any]) -> Iterator[Use]:
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            yield Use(f"{path}: {panel['title']}", target["expr"], frozenset(_LEGEND.findall(target["legendFormat"])))
+
+
+@pytest.fixture(scope="session")
+def shop() -> Path:
+    """Return the folder of the example."""
+    return Path(__file__).parents[2] / "examples/shop"

@@ -1,0 +1,263 @@
+"""Every metric and label that a pack names is one that the real software exposes."""
+
+import json
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+from promql import Labels, Selector, read
+from servers import (
+    LabelSet,
+    RedisServer,
+    RunningExporter,
+    Scrape,
+    StartExporter,
+    StartRedis,
+    answers,
+    eventually,
+    free_port,
+    get,
+    parse,
+    process,
+)
+
+from seawall.exporters import inventory
+
+from .conftest import Rendered
+
+pytestmark = pytest.mark.e2e
+
+Exposed = dict[str, set[LabelSet]]
+
+# What one of them does not expose, and why the pack asks for it all the same.
+MISSING: Final = {
+    ("seawall", "node_network_speed_bytes"): "the driver of a virtual machine does not know its line's speed",
+}
+# A value that a matcher asks for and that no sample has here, by metric or *, and why.
+UNSEEN: Final = {
+    ("*", "http_response_status_code", "429"): "the shop limits nobody",
+    ("*", "http_response_status_code", ""): "no client of the test cancels",
+}
+# The first alert comes before Alertmanager is discovered.
+RESENDS: Final = ("--config.file=prometheus.yml", "--rules.alert.resend-delay=1s")
+# Written by Prometheus itself; the labels of alerts are those of the house.
+PROMETHEUS: Final[dict[str, Labels]] = {
+    "up": frozenset(),
+    "ALERTS": frozenset({"alertname", "alertstate", "service", "team", "severity"}),
+}
+
+
+def exposed(scrapes: Iterable[Scrape]) -> Exposed:
+    """Return the label sets of every sample, by its name."""
+    found: Exposed = {}
+    for name, labels in (key for scrape in scrapes for family in scrape.values() for key in family.samples):
+        found.setdefault(name, set()).add(labels)
+    return found
+
+
+@pytest.fixture(scope="module")
+def servers(start_redis: StartRedis) -> list[RedisServer]:
+    """Return a master that was used, its replica, and a cluster's node."""
+    master, member = start_redis("--appendonly", "yes"), start_redis("--cluster-enabled", "yes")
+    replica = start_redis("--replicaof", f"127.0.0.1 {master.port}")
+    master.cli("set", "key", "value", "ex", "1000")
+    eventually(lambda: "state=online" in master.cli("info", "replication"))
+    return [master, replica, member]
+
+
+@pytest.fixture(scope="module")
+def exporter(start_exporter: StartExporter, servers: list[RedisServer]) -> RunningExporter:
+    """Return Seawall's exporter of the three."""
+    return start_exporter({f"redis-{at}": f"redis://127.0.0.1:{each.port}" for at, each in enumerate(servers)})
+
+
+@pytest.fixture(scope="module")
+def host_by_seawall(exporter: RunningExporter) -> Exposed:
+    """Return what Seawall's exporter tells of this machine."""
+    return exposed([exporter.scrape("/metrics")])
+
+
+@pytest.fixture(scope="module")
+def host_by_node_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+    """Return what node_exporter, as Debian has it, tells of this machine."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/metrics"
+    command = ("prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}")
+    with process(*command, cwd=tmp_path_factory.mktemp("node_exporter")):
+        eventually(lambda: answers(url))
+        yield exposed([parse(get(url))])
+
+
+@pytest.fixture(scope="module")
+def redis_by_seawall(exporter: RunningExporter) -> Exposed:
+    """Return what Seawall's exporter tells of the three servers."""
+    return exposed(exporter.scrape(f"/probe?service=redis-{at}") for at in range(3))
+
+
+@pytest.fixture(scope="module")
+def redis_by_redis_exporter(tmp_path_factory: pytest.TempPathFactory, servers: list[RedisServer]) -> Iterator[Exposed]:
+    """Return what redis_exporter, as Debian has it, tells of them."""
+    port = free_port()
+    command = ("prometheus-redis-exporter", "-web.listen-address", f"127.0.0.1:{port}", "-is-cluster")
+    with process(*command, cwd=tmp_path_factory.mktemp("redis_exporter")):
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/"))
+        scrape = f"http://127.0.0.1:{port}/scrape?target=redis://127.0.0.1:"
+        yield exposed(parse(get(f"{scrape}{each.port}")) for each in servers)
+
+
+def status(url: str, order: bool = False) -> int:
+    """Return the status of a page of the shop, or of an order."""
+    body = json.dumps({"product": 1}).encode() if order else None
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+@pytest.fixture(scope="module")
+def shop_by_seawall(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[dict[str, Exposed]]:
+    """Return what the shop under ``seawall.auto`` tells, by kind, once it sold, failed, and lost its checkout."""
+    state = tmp_path_factory.mktemp("shop")
+    pages = {name: free_port() for name in ("storefront", "checkout")}
+    metrics = {name: free_port() for name in ("storefront", "checkout", "mailer")}
+    faults = state / "faults.json"
+    common = {"SHOP_FAULTS": faults, "SHOP_STATE": state, "SHOP_CHECKOUT_PORT": pages["checkout"]}
+    common["SHOP_CHECKOUT_URL"] = f"http://127.0.0.1:{pages['checkout']}"
+    uvicorn = ("-m", "uvicorn", "storefront:app", "--port", str(pages["storefront"]), "--app-dir", str(shop))
+    commands = {"storefront": uvicorn, **{name: (str(shop / f"{name}.py"),) for name in ("checkout", "mailer")}}
+    with ExitStack() as stack:
+        running = {}
+        for name, words in commands.items():
+            own = {**common, "OTEL_EXPORTER_PROMETHEUS_PORT": metrics[name]}
+            own["SEAWALL_SERVICE"] = shop / f"rendered/services/{name}.json"
+            line = ("env", *(f"{key}={value}" for key, value in own.items()), sys.executable, *words)
+            running[name] = stack.enter_context(process(*line, cwd=state))
+        urls = {name: f"http://127.0.0.1:{port}/" for name, port in pages.items()}
+        eventually(lambda: all(answers(f"{url}health") for url in urls.values()), 60)
+        scrape = {name: f"http://127.0.0.1:{port}/metrics" for name, port in metrics.items()}
+        front = urls["storefront"]
+        assert [200, 200, 404, 201] == [
+            status(front),
+            *(status(f"{front}products/{at}") for at in (1, 99)),
+            status(f"{front}orders", True),
+        ]
+        eventually(lambda: "messaging_process_duration_seconds_count" in get(scrape["mailer"]), 30)
+        running["checkout"].kill()
+        running["checkout"].wait()
+        assert 503 == status(f"{front}orders", True)
+        faults.write_text('{"errors": 1}')
+        eventually(lambda: status(front) == 500)
+        yield {"http": exposed([parse(get(scrape["storefront"]))]), "worker": exposed([parse(get(scrape["mailer"]))])}
+
+
+@pytest.fixture(scope="module")
+def http_by_shop(shop_by_seawall: dict[str, Exposed]) -> Exposed:
+    """Return what the storefront tells."""
+    return shop_by_seawall["http"]
+
+
+@pytest.fixture(scope="module")
+def worker_by_shop(shop_by_seawall: dict[str, Exposed]) -> Exposed:
+    """Return what the mailer tells."""
+    return shop_by_seawall["worker"]
+
+
+@pytest.fixture(scope="module")
+def seawall_by_stack(tmp_path_factory: pytest.TempPathFactory, exporter: RunningExporter) -> Iterator[Exposed]:
+    """Return what Prometheus, Alertmanager and the exporter tell of themselves, once an alert went through."""
+    folder = tmp_path_factory.mktemp("stack")
+    prometheus, alertmanager = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    (folder / "rules.yml").write_text("groups: [{name: g, interval: 1s, rules: [{alert: A, expr: vector(1)}]}]")
+    (folder / "prometheus.yml").write_text(
+        f"global: {{evaluation_interval: 1s}}\nrule_files: [rules.yml]\n"
+        f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{alertmanager}']}}]}}]}}"
+    )
+    (folder / "alertmanager.yml").write_text(
+        f"route: {{receiver: r, group_wait: 0s}}\nreceivers: [{{name: r, webhook_configs: [{{url: '{exporter.url}'}}]}}]"
+    )
+    flags = ("--cluster.listen-address=", "--config.file=alertmanager.yml", "--storage.path=am")
+    with (
+        process("prometheus-alertmanager", f"--web.listen-address={alertmanager}", *flags, cwd=folder),
+        process("prometheus", f"--web.listen-address={prometheus}", *RESENDS, cwd=folder),
+    ):
+        urls = [f"http://{each}/metrics" for each in (prometheus, alertmanager)]
+        eventually(lambda: all(answers(url) for url in urls), 30)
+        sent = re.compile(r'^alertmanager_notifications_total{integration="webhook"} [1-9]', re.MULTILINE)
+        eventually(lambda: bool(sent.search(get(urls[1]))), 30)
+        yield exposed([*(parse(get(url)) for url in urls), exporter.scrape("/metrics")])
+
+
+class Contract:
+    """What one kind's pack asks for, beside what one piece of software exposes."""
+
+    def __init__(self, rendered: Rendered, kind: str, source: str, has: Exposed) -> None:
+        self._rendered, self._kind, self._source, self._has = rendered, kind, source, has
+        self._declared = {info.name: frozenset(info.labels) for info in inventory().get(kind, ())}
+        real = {name: frozenset(label for labels in sets for label, _ in labels) for name, sets in has.items()}
+        self._known = {**self._declared, **PROMETHEUS, **rendered.recorded, **real}
+
+    def breaches(self, lacking: frozenset[str]) -> Iterator[str]:
+        """Yield each breach; what this machine is *lacking*, whatever asks it, is none."""
+        for use in self._rendered.uses[self._kind]:
+            reading = read(use.expr, self._known)
+            for selector in reading.selectors:
+                yield from (f"{use.place}: {said}" for said in self._selected(selector, lacking))
+            yield from (f"{use.place}: {said}" for said in reading.problems)
+            for label in sorted(use.shows - (reading.labels or frozenset())):
+                yield f"{use.place}: shows the label {label}, which the expression has not"
+
+    def _selected(self, selector: Selector, lacking: frozenset[str]) -> Iterator[str]:
+        if selector.metric not in self._known or (
+            selector.metric in self._declared
+            and selector.metric not in self._has
+            and selector.metric not in lacking
+            and (self._source, selector.metric) not in MISSING
+        ):
+            yield f"{self._source} does not expose {selector.metric}"
+            return
+        for label, operator, value in selector.matchers:
+            if label not in self._known[selector.metric] | {"job", "instance"}:
+                yield f"{selector.metric} has no label {label}"
+            elif operator in ("=", "=~") and label != "job" and not self._seen(selector.metric, label, value, operator):
+                yield f'{selector.metric} has no {label}{operator}"{value}"'
+
+    def _seen(self, metric: str, label: str, value: str, operator: str) -> bool:
+        if metric not in self._has or {(metric, label, value), ("*", label, value)} & UNSEEN.keys():
+            return True
+        values = {dict(labels).get(label, "") for labels in self._has[metric]}
+        return any(re.fullmatch(value, each) if operator == "=~" else value == each for each in values)
+
+
+SOURCES: Final = [
+    ("host", "seawall"),
+    ("host", "node_exporter"),
+    ("redis", "seawall"),
+    ("redis", "redis_exporter"),
+    ("http", "shop"),
+    ("worker", "shop"),
+    ("seawall", "stack"),
+]
+
+
+@pytest.mark.parametrize(("kind", "source"), SOURCES)
+def test_every_name_of_a_pack_is_exposed(
+    rendered: Rendered, kind: str, source: str, request: pytest.FixtureRequest
+) -> None:
+    """Metrics, labels, the values that matchers ask for, both sides of every match, and what the texts show."""
+    has: dict[str, Exposed] = {each: request.getfixturevalue(f"{kind}_by_{each}") for of, each in SOURCES if of == kind}
+    # What the kernel at hand lacks neither exporter has; that both know it is another test's (test_host_contract.py).
+    lacking = frozenset(info.name for info in inventory().get(kind, ())) - {
+        name for one in has.values() for name in one
+    }
+    contract = Contract(rendered, kind, source, has[source])
+    assert [] == sorted(set(contract.breaches(lacking if len(has) > 1 else frozenset())))
+    assert len(rendered.uses[kind]) > 10
