@@ -42,8 +42,10 @@ check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
 docs: .venv/.test ## Run what the documents say
 	@$(BIN)/python -m pytest -q tests/docs
 
-golden: .venv/.stack ## Render the examples' committed output anew
+golden: .venv/.stack ## Render the examples' committed output and the generated pages anew
 	@for example in $(EXAMPLES); do $(BIN)/python tools/golden.py examples/$$example || exit 1; done
+	@$(BIN)/python tools/alert_pages.py && $(BIN)/python tools/command_page.py
+	@$(BIN)/python -m seawall.exporters.reference docs/reference/exporter.md
 
 bench: .venv/.test ## Measure
 	@for bench in tools/bench_*.py; do $(BIN)/python $$bench || exit 1; done
