@@ -22,6 +22,7 @@ from .render import PARTS, iterate
 from .validation import validate
 from .writer import Written, current, write
 
+_TROUBLE: Final = 2  # as diff(1) ends when it cannot compare
 _CATALOG: Final = click.argument("catalog", type=click.Path(path_type=Path))
 _TEMPLATES: Final = click.option(
     "--templates",
@@ -32,6 +33,11 @@ _TODAY: Final = click.option(
     "--today",
     type=click.DateTime(["%Y-%m-%d"]),
     help="The day that overrides and windows are judged by. Default: today.",
+)
+
+
+_ONLY: Final = click.option(
+    "--only", default="", help=f"Comma-separated parts for a set-up that you have: {', '.join(PARTS)}."
 )
 
 
@@ -59,13 +65,19 @@ def _progress(text: str) -> None:
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="The folder to render into; new, empty or Seawall's."
 )
-@click.option("--only", default="", help=f"Comma-separated parts for a set-up that you have: {', '.join(PARTS)}.")
+@_ONLY
 def render(catalog: Path, templates: Path | None, today: datetime | None, out: Path, only: str) -> None:
     """Render CATALOG, a file or a folder, into rules, tests, dashboards, runbooks, routing and targets.
 
-    All or nothing: where anything is wrong the folder keeps serving what it held. Exit code 0, or 1 with every problem.
+    All or nothing: where anything is wrong the folder keeps serving what it held. --only makes the folder hold these
+    parts alone; `routes` is a fragment for an alertmanager.yml that you have, and is in no other render.
 
-    Example: seawall render catalog.yaml --out build
+    \b
+    Examples:
+      seawall render catalog.yaml --out build
+      seawall render catalog.yaml --out fragments --only rules,dashboards,runbooks,routes
+
+    Exit code: 0, or 1 with every problem.
     """
     parts = _parts(only)
     loaded, packs = _open(catalog, templates, today)
@@ -96,9 +108,12 @@ def _summary(written: Written, out: Path) -> str:
 def check(catalog: Path, templates: Path | None, today: datetime | None, require_tools: bool, strict: bool) -> None:
     """Check CATALOG, every expression, and every proof with the real promtool and amtool.
 
-    Exit code 0 when nothing stops a release, 1 otherwise.
+    \b
+    Examples:
+      seawall check catalog.yaml
+      seawall check catalog.yaml --require-tools --strict
 
-    Example: seawall check catalog.yaml --require-tools
+    Exit code: 0 when nothing stops a release, 1 otherwise.
     """
     loaded, packs = _open(catalog, templates, today)
     with tempfile.TemporaryDirectory(prefix="seawall-check-") as folder:
@@ -129,16 +144,26 @@ def find_tools() -> dict[str, Path | None]:
 @click.option(
     "--against", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path), help="A rendered folder."
 )
+@_ONLY
 @click.option("--stat", is_flag=True, help="Name the files alone.")
-def diff(catalog: Path, templates: Path | None, today: datetime | None, against: Path, stat: bool) -> None:
+def diff(catalog: Path, templates: Path | None, today: datetime | None, against: Path, only: str, stat: bool) -> None:
     """Show what rendering CATALOG would change in a rendered folder.
 
-    Exit code 0 when nothing would change, 1 otherwise.
+    \b
+    Examples:
+      seawall diff catalog.yaml --against build
+      seawall diff catalog.yaml --against build --stat
 
-    Example: seawall diff catalog.yaml --against build
+    Exit code: 0 when nothing would change, 1 when something would, 2 when that cannot be told: the catalog is broken,
+    or the folder is not a rendered one.
     """
-    loaded, packs = _open(catalog, templates, today)
-    changes = compare(current(against), iterate(loaded, packs))
+    try:
+        parts = _parts(only)
+        loaded, packs = _open(catalog, templates, today)
+        changes = compare(current(against), iterate(loaded, packs, only=parts))
+    except SeawallError as error:
+        click.echo(str(error), err=True)
+        sys.exit(_TROUBLE)
     for change in changes:
         click.echo(f"{change.kind}: {change.path}" if stat else unified(change), nl=stat)
     if changes:
@@ -155,7 +180,11 @@ def diff(catalog: Path, templates: Path | None, today: datetime | None, against:
 def explain(alert: str, catalog: Path, templates: Path | None, today: datetime | None, service: str) -> None:
     """Explain ALERT of a service in CATALOG: what it means, its query, its numbers, who is told, its runbook.
 
-    Example: seawall explain HttpServiceFailing catalog.yaml --service checkout
+    \b
+    Example:
+      seawall explain HttpServiceFailing catalog.yaml --service checkout
+
+    Exit code: 0, or 1 where there is no such service or alert.
     """
     loaded, packs = _open(catalog, templates, today)
     click.echo(explanation(loaded, packs, service, alert))
@@ -174,7 +203,12 @@ def init(catalog: Path, **given: Any) -> None:
 
     An existing file is never touched.
 
-    Example: seawall init --team shop --service checkout --kind http --target localhost:9464
+    \b
+    Examples:
+      seawall init
+      seawall init --team shop --service checkout --kind http --target localhost:9464
+
+    Exit code: 0, or 1 where the file is there already or an answer does not fit.
     """
     if catalog.exists():
         raise SeawallError(f"{catalog}: is there already; edit it, or name another file")

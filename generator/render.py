@@ -11,6 +11,7 @@ from seawall.catalog import Catalog, CatalogError, Duration, Service
 from . import grafana, slo_rules
 from .addresses import Addresses
 from .alerts import render_alerts
+from .fragments import HOW_TO, routes_fragment
 from .model import Alert, Artifact, Panel, ServiceView
 from .packs import STACK_KIND, Packs
 from .panels import render_panels
@@ -48,19 +49,22 @@ def iterate(
 ) -> Iterator[Artifact]:
     """Yield the artifacts service by service, so that ten thousand services need the memory of one.
 
-    *only* names the wanted PARTS; empty means all of them.
+    *only* names the wanted PARTS; empty means all but the FRAGMENTS.
     """
     where = addresses or Addresses()
     errors = [problem for problem in validate(catalog, packs) if problem.severity == "error"]
     if errors:
         raise CatalogError(errors)
-    wanted = only if only else frozenset(PARTS)
+    wanted = only or PARTS.keys() - FRAGMENTS
     if "rules" in wanted:
         for name, groups in slo_rules.shared_groups(catalog, packs).items():
             yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, "")))
-    if "routes" in wanted:
+    if "alertmanager" in wanted:
         config = alertmanager_config(catalog, portal=where.portal)
         yield Artifact(conventions.ALERTMANAGER_CONFIG, dump(config, _header(catalog, "")))
+    if "routes" in wanted:
+        header = f"{_header(catalog, '')}\n{HOW_TO}"
+        yield Artifact(conventions.ALERTMANAGER_ROUTES, dump(routes_fragment(catalog), header))
     if "prometheus" in wanted:
         config = prometheus_config(catalog, where)
         yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
@@ -171,5 +175,8 @@ PARTS: Final[dict[str, _Part]] = {
     "targets": _targets,
     "services": _service_file,
     "prometheus": _nothing,
+    "alertmanager": _nothing,
     "routes": _nothing,
 }
+# What only those who have a set-up of their own ask for.
+FRAGMENTS: Final = frozenset({"routes"})
