@@ -192,3 +192,15 @@ def test_every_kind_stands_in_the_readme() -> None:
     """In its table of what is watched."""
     readme = Path(ROOT / "README.md").read_text()
     assert [] == [kind for kind in PACKS.kinds if f"| `{kind}` |" not in readme]
+
+
+def test_the_decisions_are_numbered_and_have_their_three_parts() -> None:
+    """Without a gap; a decision is never renumbered."""
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [f"{number:04}" for number in range(1, len(pages) + 1)] == [page.name[:4] for page in pages]
+    for number, page in enumerate(pages, 1):
+        words = page.read_text()
+        assert words.startswith(f"# {number}. "), page.name
+        assert ["Context", "Decision", "Consequences"] == re.findall(r"^\*\*(\w+)\.\*\*", words, re.MULTILINE), (
+            page.name
+        )
