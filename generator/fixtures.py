@@ -24,9 +24,9 @@ def render_tree(tree: Any, scope: Mapping[str, Any]) -> Any:
     """Return *tree* with every template in it filled in."""
     if isinstance(tree, Template):
         return tree.render(scope)
-    if isinstance(tree, Mapping):
+    if isinstance(tree, dict):
         return {key: render_tree(value, scope) for key, value in tree.items()}
-    if isinstance(tree, Sequence) and not isinstance(tree, str):
+    if isinstance(tree, list):
         return [render_tree(value, scope) for value in tree]
     return tree
 
@@ -84,7 +84,7 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
         if name not in dialect.example or not any(name in phase for phase in phases):
             continue
         counts = [_class_phase(phase, name) for phase in phases]
-        still = [_still(each) for each in counts]
+        still = [_still(each) for each in counts] if name == "slow" else counts
         for key, moves in _class_series(dialect, name, tuple(labels.items()), (*le, slowest)):
             series[key] = counts if moves else still
     return series

@@ -20,6 +20,7 @@ _GO_BRACES: Final = re.compile(r"\{\{|\}\}")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
 _NUMBERED: Final = re.compile(r"^(\d+)([.)])")
 _TICKS: Final = re.compile(r"`{3,}")
+_NUMBERS: Final = (int, float)
 _WHOLE: Final = 1e15  # up to here every whole number is one exact float
 _MEMORY: Final = 4096  # texts that are kept: a service's templates say the same few names again and again
 
@@ -84,11 +85,9 @@ def environment(context: str) -> jinja2.Environment:
     escape = _ESCAPES[context]
 
     def finalize(value: Any) -> Any:
-        if isinstance(value, Raw):
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return number(value)
-        return escape(str(value))
+        if isinstance(value, str):
+            return value if isinstance(value, Raw) else escape(value)
+        return number(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else escape(str(value))
 
     env = jinja2.Environment(  # noqa: S701 - nothing here is HTML; finalize escapes for the context
         undefined=jinja2.StrictUndefined,
