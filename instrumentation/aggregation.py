@@ -21,15 +21,30 @@ DURATION_BOUNDARIES: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0
 
 
 class Family:
-    """Hold the series of one metric: at most *limit* label sets, then one overflow series for all others."""
+    """Hold the series of one metric: at most *limit* label sets, then one overflow series for all others.
+
+    *metric* and *attributes* are OpenTelemetry's names and *unit* is UCUM; ``name``, ``labels`` and ``suffix`` are
+    what Prometheus writes for them.
+    """
 
     kind = "unknown"
 
-    def __init__(self, name: str, help: str, labels: Labels, *, unit: str = "", limit: int = SERIES_LIMIT) -> None:  # noqa: A002
-        self.name = name
-        self.help = help
-        self.labels = labels
+    def __init__(
+        self,
+        metric: str,
+        help: str,  # noqa: A002
+        attributes: Labels,
+        *,
+        unit: str = "",
+        limit: int = SERIES_LIMIT,
+    ) -> None:
+        self.metric = metric
+        self.attributes = attributes
         self.unit = unit
+        self.suffix = "seconds" if unit == "s" else ""
+        self.name = "_".join([metric.replace(".", "_"), *filter(None, [self.suffix])])
+        self.labels = tuple(attribute.replace(".", "_") for attribute in attributes)
+        self.help = help
         self.limit = limit
         self.overflowed = 0
         self._series: dict[Labels, Cells] = {}
@@ -57,10 +72,13 @@ class Family:
 
     def _add(self, labels: Labels) -> Cells:
         with self._lock:
-            if labels not in self._series and len(self._series) >= self.limit:
+            if self._is_full(labels):
                 self.overflowed += 1
                 return self._series.setdefault(OVERFLOW, self._zero())
             return self._series.setdefault(labels, self._zero())
+
+    def _is_full(self, labels: Labels) -> bool:
+        return labels not in self._series and len(self._series) >= self.limit
 
     def _zero(self) -> Cells:
         return [0.0]
@@ -77,18 +95,18 @@ class Histogram(Family):
 
     def __init__(
         self,
-        name: str,
+        metric: str,
         help: str,  # noqa: A002
-        labels: Labels,
+        attributes: Labels,
         *,
         boundaries: Iterable[float] = DURATION_BOUNDARIES,
-        unit: str = "seconds",
+        unit: str = "s",
         limit: int = SERIES_LIMIT,
         zero_beside: Callable[[Labels], Labels] | None = None,
     ) -> None:
         self.boundaries = tuple(sorted({float(boundary) for boundary in boundaries}))
         self._zero_beside = zero_beside
-        super().__init__(name, help, labels, unit=unit, limit=limit)
+        super().__init__(metric, help, attributes, unit=unit, limit=limit)
 
     def record(self, labels: Labels, value: float) -> None:
         """Add *value* (in the family's unit) to the series of *labels*."""
@@ -101,7 +119,7 @@ class Histogram(Family):
 
     def record_failure(self, labels: Labels, value: float) -> None:
         """Add a failure, to the series that stands at zero already until its own was published once at zero."""
-        if self._zero_beside is not None and labels not in self._published:
+        if self._zero_beside is not None and labels not in self._published and not self._is_full(labels):
             self._add_with_failure(labels)
             labels = self._zero_beside(labels)
         self.record(labels, value)
@@ -137,9 +155,9 @@ class Gauge(Family):
 
     kind = "gauge"
 
-    def __init__(self, name: str, help: str, labels: Labels, *, unit: str = "") -> None:  # noqa: A002
+    def __init__(self, metric: str, help: str, attributes: Labels, *, unit: str = "") -> None:  # noqa: A002
         self._callbacks: dict[Labels, Callable[[], float]] = {}
-        super().__init__(name, help, labels, unit=unit)
+        super().__init__(metric, help, attributes, unit=unit)
 
     def observe(self, labels: Labels, callback: Callable[[], float]) -> None:
         """Collect the value of *callback* for *labels* from now on; the last callback of a label set wins."""

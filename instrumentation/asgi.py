@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from .diagnostics import say_once
-from .http_server import CLIENT_CLOSED_REQUEST, HttpServerMetrics
+from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, OTHER, SERVER_ERROR, HttpServerMetrics
 from .tracing import ServerTracer
 
 Scope = MutableMapping[str, Any]
@@ -15,7 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REQUEST_KEY: Final = "seawall.request"
-_SERVER_ERROR: Final = 500
+_BODIES: Final = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 
 class AsgiRequest:
@@ -65,63 +65,81 @@ class AsgiRequest:
 
     async def send(self, message: Message) -> None:
         """Pass on what the application sends, and notice the status and the last byte."""
+        try:
+            await self._send(message)
+        except OSError:
+            self.disconnected = True  # so a server of ASGI 2.4 says that the client is gone
+            raise
+        if not self._ended:
+            try:
+                self._note(message)
+            except Exception as problem:  # noqa: BLE001 - the server took the message; so does the application
+                say_once(f"Seawall could not follow a response: {type(problem).__name__}: {problem}")
+
+    def _note(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            self.status = message.get("status", 0)
+            self.status = message["status"]
             self._headers = message.get("headers", ())
-        await self._send(message)
-        if self._ended:
-            return
-        if kind == "http.response.body":
+        elif kind in _BODIES:
             if not message.get("more_body", False):
                 self._complete()
             elif not self._streams:
                 self._streams = True
                 if is_event_stream(self._headers):
                     self._complete()
-        elif kind == "http.response.pathsend":
-            self._complete()
 
     def _complete(self) -> None:
         self._ended = perf_counter()
         if self.disconnected:
             self.status = CLIENT_CLOSED_REQUEST
         # A failure waits for the end of the call: the exception comes after the response that it caused.
-        if self.status < _SERVER_ERROR:
+        if self.status < SERVER_ERROR:
             self.record("")
 
     def close(self, error: BaseException | None) -> None:
         """Count the request when the application returned or raised, unless it was counted at its last byte."""
         if self._recorded:
             return
-        complete = self._ended > 0
-        if not complete:
+        failure = type(error).__qualname__ if error is not None else ""
+        if not self._ended:
             self._ended = perf_counter()
-        cancelled = error is not None and not isinstance(error, Exception)
-        if not complete and (self.disconnected or cancelled or (error is None and self.status)):
-            self.status = CLIENT_CLOSED_REQUEST
-            error = None
-        self.status = self.status or _SERVER_ERROR
-        self.record(type(error).__qualname__ if error is not None else "", error)
+            if self.disconnected or is_cancellation(error):
+                self.status, failure, error = CLIENT_CLOSED_REQUEST, "", None
+            elif not self.status:
+                self.status = SERVER_ERROR  # what the server answers for an application that did not
+            elif self.status < SERVER_ERROR:
+                self.status, failure = BROKEN_OFF, failure or OTHER
+        self.record(failure, error)
 
     def record(self, failure: str, error: BaseException | None = None) -> None:
         """Count the request, once; never raises."""
         self._recorded = True
         try:
-            route = self.route if self.route is not None else self._fallback_route()
             version = self.scope.get("http_version", "")
             seconds = self._ended - self._started
+            route = self._matched_route()
             self._metrics.end(self._begun, route, self.status, failure, version, seconds)
             if self.span is not None:
                 self.span.end(route, self.status, failure, error)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
 
-    def _fallback_route(self) -> str:
-        path = getattr(self.scope.get("route"), "path", None)
+    def _matched_route(self) -> str:
+        if self.route is not None:
+            return self.route
+        try:
+            path = getattr(self.scope.get("route"), "path", None)
+        except Exception:  # noqa: BLE001 - a property of the application's own
+            path = None
         if isinstance(path, str):
             return self.mount + path
         return f"{self.mount}/{{path}}" if self.mount else ""
+
+
+def is_cancellation(error: BaseException | None) -> bool:
+    """Say whether *error* is how an event loop gives a request up: asyncio's, trio's, or a closed coroutine."""
+    return error is not None and not isinstance(error, Exception | SystemExit | KeyboardInterrupt)
 
 
 def is_event_stream(headers: Any) -> bool:
@@ -151,16 +169,15 @@ async def observe(
 ) -> None:
     """Run *app* for one HTTP request, and count it."""
     try:
-        request = AsgiRequest(metrics, scope, receive, send)
-        scope[REQUEST_KEY] = request
         # Starlette's own middleware stands down where this key is set: each request counts once.
         scope["starlette.opentelemetry"] = True
-        if tracer is not None:
-            request.span = tracer.begin_asgi(scope)
+        request = scope[REQUEST_KEY] = AsgiRequest(metrics, scope, receive, send)
     except Exception as problem:  # noqa: BLE001 - the application comes first
         say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
         await app(scope, receive, send)
         return
+    if tracer is not None:
+        request.span = tracer.begin_asgi(scope)
     try:
         await app(scope, request.receive, request.send)
     except BaseException as error:

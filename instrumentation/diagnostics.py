@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
-from threading import Lock
 from typing import Final, ParamSpec, TypeVar
 
 logger: Final = logging.getLogger("seawall")
 
-_said: Final[set[str]] = set()
-_lock: Final = Lock()
+# No lock: a signal handler or a forked child could wait for one for ever. ``setdefault`` is atomic.
+_said: Final[dict[str, object]] = {}
+_MOST: Final = 1000  # a message may carry what a stranger sent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,11 +18,10 @@ T = TypeVar("T")
 
 def say_once(message: str, *, level: int = logging.WARNING) -> None:
     """Log *message*, unless this process has said it already."""
-    with _lock:
-        if message in _said:
-            return
-        _said.add(message)
-    logger.log(level, "%s", message)
+    token = object()
+    if len(_said) < _MOST and _said.setdefault(message, token) is token:
+        with suppress(Exception):  # a filter of the application's own may raise
+            logger.log(level, "%s", message)
 
 
 def guarded(what: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:

@@ -5,10 +5,12 @@ from itertools import accumulate
 from typing import Final
 
 from .aggregation import OVERFLOW, OVERFLOW_LABEL, Cells, Family, Histogram, Labels
+from .diagnostics import say_once
 
 CLASSIC: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+_OVERFLOW_NAME: Final = "seawall_metric_overflow"
 # What adds lines of its own: it is asked with True for OpenMetrics.
 Source = Callable[[bool], Iterable[str]]
 
@@ -65,7 +67,7 @@ class FamilyText:
         series = family.collect()
         if not series:
             return []
-        lines = header(family.name, family.kind, family.help, family.unit, openmetrics)
+        lines = header(family.name, family.kind, family.help, family.suffix, openmetrics)
         add = self._add_histogram if isinstance(family, Histogram) else self._add_value
         for labels, cells in series:
             add(lines, self._prefixes.get(labels) or self._prepare(labels), cells)
@@ -103,6 +105,7 @@ class Registry:
         self.families: list[Family] = []
         self._texts: list[FamilyText] = []
         self._sources: list[Source] = []
+        self._reserved = {_OVERFLOW_NAME}
 
     def add(self, *families: Family) -> None:
         """Expose *families* from now on."""
@@ -110,9 +113,14 @@ class Registry:
             self.families.append(family)
             self._texts.append(FamilyText(family))
 
-    def add_source(self, source: Source) -> None:
-        """Expose the lines of *source* too; one that raises is left out of that scrape."""
+    def add_source(self, source: Source, names: Iterable[str] = ()) -> None:
+        """Expose the lines of *source* too, of the families *names*; one that raises is left out of that scrape."""
         self._sources.append(source)
+        self._reserved.update(names)
+
+    def names(self) -> set[str]:
+        """Return the names that are Seawall's own, which nothing else may use on the page."""
+        return {family.name for family in self.families} | self._reserved
 
     def reset(self) -> None:
         """Forget every count."""
@@ -131,18 +139,20 @@ class Registry:
         if openmetrics:
             lines.append("# EOF")
         lines.append("")
-        return "\n".join(lines).encode()
+        # A name from the environment or the file system may hold what UTF-8 cannot; the page is worth more than it.
+        return "\n".join(lines).encode(errors="replace")
 
     def _overflow(self, openmetrics: bool) -> list[str]:
         help = "Observations whose label set came after the limit and went into the overflow series."  # noqa: A001
-        lines = header("seawall_metric_overflow", "counter", help, "", openmetrics)
+        lines = header(_OVERFLOW_NAME, "counter", help, "", openmetrics)
         return lines + [
-            f'seawall_metric_overflow_total{{metric="{family.name}"}} {family.overflowed}' for family in self.families
+            f'{_OVERFLOW_NAME}_total{{metric="{family.name}"}} {family.overflowed}' for family in self.families
         ]
 
 
 def _lines_of(source: Source, openmetrics: bool) -> list[str]:
     try:
         return list(source(openmetrics))
-    except Exception:  # noqa: BLE001 - half a page is better than none; the source itself logs
+    except Exception as problem:  # noqa: BLE001 - half a page is better than none
+        say_once(f"Seawall leaves metrics out of /metrics: {type(problem).__name__}: {problem}")
         return []

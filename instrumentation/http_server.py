@@ -9,11 +9,13 @@ from .aggregation import DURATION_BOUNDARIES, Histogram, Labels, UpDownCounter
 METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 OTHER: Final = "_OTHER"
 CLIENT_CLOSED_REQUEST: Final = 499
+SERVER_ERROR: Final = 500
+# A response that began and never ended: no status tells the truth, so the label is empty and error_type is not.
+BROKEN_OFF: Final = 0
 
-_STATUS: Final = {code: str(code) for code in range(100, 600)}
+_STATUS: Final = {BROKEN_OFF: "", **{code: str(code) for code in range(100, 600)}}
 _SCHEMES: Final = {"http": "http", "https": "https"}
 _VERSIONS: Final = {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
-_SERVER_ERROR: Final = 500
 
 
 def _failed_beside(labels: Labels) -> Labels:
@@ -26,23 +28,24 @@ class HttpServerMetrics:
 
     def __init__(self, thresholds: Iterable[float] = (), methods: frozenset[str] = METHODS) -> None:
         self.duration = Histogram(
-            "http_server_request_duration_seconds",
+            "http.server.request.duration",
             "Duration of HTTP server requests.",
             (
-                "http_request_method",
-                "http_route",
-                "http_response_status_code",
-                "error_type",
-                "url_scheme",
-                "network_protocol_version",
+                "http.request.method",
+                "http.route",
+                "http.response.status_code",
+                "error.type",
+                "url.scheme",
+                "network.protocol.version",
             ),
             boundaries=(*DURATION_BOUNDARIES, *thresholds),
             zero_beside=_failed_beside,
         )
         self.active = UpDownCounter(
-            "http_server_active_requests",
+            "http.server.active_requests",
             "Number of active HTTP server requests.",
-            ("http_request_method", "url_scheme"),
+            ("http.request.method", "url.scheme"),
+            unit="{request}",
         )
         self._methods = {method: method for method in methods}
 
@@ -54,13 +57,14 @@ class HttpServerMetrics:
 
     def end(self, begun: Labels, route: str, status: int, error: str, version: str, seconds: float) -> None:
         """Count a request that was answered with *status* after *seconds*; *error* is the class of what failed it."""
-        self.active.add(begun, -1)
         method, scheme = begun
         code = _STATUS.get(status, OTHER)
         protocol = _VERSIONS.get(version, "")
-        if error:
-            self.duration.record_failure((method, route, code, error, scheme, protocol), seconds)
-        elif status >= _SERVER_ERROR:
-            self.duration.record((method, route, code, code, scheme, protocol), seconds)
-        else:
-            self.duration.record((method, route, code, "", scheme, protocol), seconds)
+        try:
+            if error:
+                self.duration.record_failure((method, route, code, error, scheme, protocol), seconds)
+            else:
+                failed = code if status >= SERVER_ERROR else ""
+                self.duration.record((method, route, code, failed, scheme, protocol), seconds)
+        finally:
+            self.active.add(begun, -1)

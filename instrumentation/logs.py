@@ -1,12 +1,14 @@
 """Trace ids in the standard library's log records."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, Final
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 
 _MARK: Final = "__seawall__"
+_FIELDS: Final = ("trace_id", "span_id")
 
 
 def add_trace_ids() -> None:
@@ -14,6 +16,8 @@ def add_trace_ids() -> None:
     factory = logging.getLogRecordFactory()
     if not hasattr(factory, _MARK):
         logging.setLogRecordFactory(_with_trace_ids(factory))
+    if not hasattr(logging.Logger.makeRecord, _MARK):
+        logging.Logger.makeRecord = _allowing_own_ids(logging.Logger.makeRecord)  # type: ignore[method-assign]
 
 
 def _with_trace_ids(factory: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
@@ -21,9 +25,39 @@ def _with_trace_ids(factory: Callable[..., logging.LogRecord]) -> Callable[..., 
         record = factory(*args, **kwargs)
         context = get_current_span().get_span_context()
         valid = context.is_valid
-        record.trace_id = format_trace_id(context.trace_id) if valid else ""
-        record.span_id = format_span_id(context.span_id) if valid else ""
+        fields = record.__dict__  # the application's own factory may have set them already
+        fields.setdefault("trace_id", format_trace_id(context.trace_id) if valid else "")
+        fields.setdefault("span_id", format_span_id(context.span_id) if valid else "")
         return record
 
     setattr(record_with_trace_ids, _MARK, True)
     return record_with_trace_ids
+
+
+def _allowing_own_ids(make_record: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
+    """Let an application pass its own ``extra={"trace_id": …}``: logging raises where a field is there already."""
+
+    @wraps(make_record)
+    def make(
+        self: logging.Logger,
+        name: str,
+        level: int,
+        fn: str,
+        lno: int,
+        msg: object,
+        args: Any,
+        exc_info: Any,
+        func: str | None = None,
+        extra: Mapping[str, object] | None = None,
+        sinfo: str | None = None,
+    ) -> logging.LogRecord:
+        own = {field: extra[field] for field in _FIELDS if field in extra} if extra else None
+        if own and extra:
+            extra = {key: value for key, value in extra.items() if key not in own}
+        record = make_record(self, name, level, fn, lno, msg, args, exc_info, func, extra, sinfo)
+        if own:
+            record.__dict__.update(own)
+        return record
+
+    setattr(make, _MARK, True)
+    return make

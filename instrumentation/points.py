@@ -62,7 +62,7 @@ def _collect(families: dict[str, _Collected], metric: Metric, scope: str, taken:
         say_once(f"Seawall leaves out {metric.name} of {scope}: another scope counts that name as a {family.kind}.")
         return
     for point in metric.data.data_points:
-        labels = _labels(point.attributes or {}, scope)
+        labels = _labels(point.attributes or {}, scope, kind)
         family.samples.extend(_samples(name, kind, labels, point))
 
 
@@ -94,14 +94,20 @@ def _buckets(point: Any) -> Iterator[tuple[str, int]]:
     yield repr(float(point.zero_threshold)), count
     for index, bucket in enumerate(point.positive.bucket_counts):
         count += bucket
-        yield repr(base ** (point.positive.offset + index + 1)), count
+        try:
+            bound = base ** (point.positive.offset + index + 1)
+        except OverflowError:
+            break  # beyond the largest float: what is left is in +Inf
+        yield repr(bound), count
     yield "+Inf", point.count
 
 
-def _labels(attributes: Mapping[str, Any], scope: str) -> str:
+def _labels(attributes: Mapping[str, Any], scope: str, kind: str) -> str:
     merged: dict[str, str] = {"otel_scope_name": scope}
     for key, value in sorted(attributes.items()):
         name = label_name(key)
+        if name == "le" and kind == "histogram":
+            name = "attribute_le"  # the bucket's own label
         text = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
         merged[name] = f"{merged[name]};{text}" if name in merged else text
     return label_text(tuple(merged), tuple(merged.values()))

@@ -7,10 +7,11 @@ from typing import Final
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExporter, MetricReader
 from opentelemetry.sdk.metrics.view import DropAggregation, View
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
 
 from .exposition import header, label_text
@@ -28,11 +29,13 @@ def build_resource(settings: Settings) -> Resource:
     return Resource.create({key: value for key, value in settings.attributes.items() if key not in said})
 
 
-def set_tracer_provider(resource: Resource) -> TracerProvider | None:
-    """Set a tracer provider; return it, or None where the application has set one."""
+def set_tracer_provider(resource: Resource, exporter: SpanExporter | None = None) -> TracerProvider | None:
+    """Set a tracer provider with *exporter*; return it, or None where the application has set one."""
     if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    if exporter is not None:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     return provider
 
@@ -47,9 +50,12 @@ def set_meter_provider(resource: Resource, readers: Iterable[MetricReader]) -> M
     return provider
 
 
-def scrape_reader() -> InMemoryMetricReader:
-    """Return the reader whose metrics are collected at each scrape."""
-    return InMemoryMetricReader()
+def metric_reader(exporter: MetricExporter | None = None) -> InMemoryMetricReader:
+    """Return a reader whose metrics are collected when they are asked for, as *exporter* prefers them."""
+    if exporter is None:
+        return InMemoryMetricReader()
+    # What the SDK's own periodic reader asks its exporter for.
+    return InMemoryMetricReader(exporter._preferred_temporality, exporter._preferred_aggregation)
 
 
 def _is_configured(provider: metrics.MeterProvider) -> bool:

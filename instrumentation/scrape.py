@@ -77,3 +77,7 @@ class ScrapeServer:
         """Stop serving and free the port."""
         self._server.shutdown()
         self._server.server_close()
+
+    def forget(self) -> None:
+        """Let go of the socket in a forked child, which has no thread to answer: only the parent holds the port."""
+        self._server.socket.close()

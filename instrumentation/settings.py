@@ -12,7 +12,9 @@ from .http_server import METHODS
 
 SERVICE_VARIABLE: Final = "SEAWALL_SERVICE"
 _HIGHEST_PORT: Final = 65535
+_LONGEST: Final = 86_400.0  # seconds; a latency threshold above a day is a mistake
 _TRUE: Final = "true"
+_EXPORTERS: Final = {"METRICS": ("otlp", "prometheus", "none"), "TRACES": ("otlp", "none")}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,6 @@ class Settings:
     serves: bool = True
     pushes_metrics: bool = False
     pushes_traces: bool = False
-    pushes_logs: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -37,7 +38,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings that *environ* holds; what is wrong stands in ``problems``, a sentence each."""
     problems: list[str] = []
     service = _service(environ, problems)
-    exporters = {signal: _exporters(environ, signal) for signal in ("METRICS", "TRACES", "LOGS")}
+    exporters = {signal: _exporters(environ, signal, known, problems) for signal, known in _EXPORTERS.items()}
     pushes = {signal: _pushes(environ, signal, exporters[signal]) for signal in exporters}
     named = exporters["METRICS"]
     serves = "prometheus" in named if named else not pushes["METRICS"] or "OTEL_EXPORTER_PROMETHEUS_PORT" in environ
@@ -52,7 +53,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         serves=serves,
         pushes_metrics=pushes["METRICS"],
         pushes_traces=pushes["TRACES"],
-        pushes_logs=pushes["LOGS"],
         problems=tuple(problems),
     )
 
@@ -63,7 +63,7 @@ def _service(environ: Mapping[str, str], problems: list[str]) -> Mapping[str, An
         return {}
     try:
         service = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problems.append(f"{SERVICE_VARIABLE}={path} cannot be read ({error}); render the catalog, or mend the path.")
         return {}
     if not isinstance(service, dict):
@@ -80,18 +80,22 @@ def _attributes(service: Mapping[str, Any]) -> dict[str, str]:
 def _thresholds(service: Mapping[str, Any], problems: list[str]) -> tuple[float, ...]:
     values = service.get("latency_thresholds", [])
     if isinstance(values, list):
-        good = tuple(float(value) for value in values if type(value) in (int, float) and 0 < value < float("inf"))
+        good = tuple(float(value) for value in values if type(value) in (int, float) and 0 < value <= _LONGEST)
         if len(good) == len(values):
             return good
     else:
         good = ()
-    problems.append(f"{SERVICE_VARIABLE}: latency_thresholds holds {values!r}; it is a list of seconds above 0.")
+    wrong = repr(values)[:200]
+    problems.append(f"{SERVICE_VARIABLE}: latency_thresholds holds {wrong}; it lists seconds above 0, a day at most.")
     return good
 
 
-def _exporters(environ: Mapping[str, str], signal: str) -> frozenset[str]:
-    names = environ.get(f"OTEL_{signal}_EXPORTER", "").split(",")
-    return frozenset(name.strip().lower() for name in names if name.strip())
+def _exporters(environ: Mapping[str, str], signal: str, known: tuple[str, ...], problems: list[str]) -> frozenset[str]:
+    variable = f"OTEL_{signal}_EXPORTER"
+    names = {name.strip().lower() for name in environ.get(variable, "").split(",") if name.strip()}
+    for name in sorted(names.difference(known)):
+        problems.append(f"{variable}={name}: Seawall knows {', '.join(known)}; {name} is left out.")
+    return frozenset(names)
 
 
 def _pushes(environ: Mapping[str, str], signal: str, exporters: frozenset[str]) -> bool:

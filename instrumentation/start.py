@@ -4,8 +4,10 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
-from typing import Final
+from threading import RLock
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.resources import Resource
 
 from . import providers
 from .diagnostics import guarded, logger, say_once
@@ -14,11 +16,14 @@ from .frameworks import Frameworks
 from .http_server import HttpServerMetrics
 from .logs import add_trace_ids
 from .points import SdkMetrics
-from .process import ProcessMetrics
+from .process import FAMILIES, ProcessMetrics
 from .scrape import ScrapeServer
 from .settings import Settings, read_settings
 from .tracing import ServerTracer
 from .worker import WorkerMetrics
+
+if TYPE_CHECKING:
+    from .push import Push
 
 
 @dataclass
@@ -32,8 +37,9 @@ class Instrumentation:
     server: ScrapeServer | None = None
 
 
-_lock: Final = Lock()
-_running: list[Instrumentation] = []
+_lock: Final = RLock()  # re-entrant: what is imported while it is held may itself import seawall.auto
+_begun: Final[list[bool]] = []
+_running: Final[list[Instrumentation]] = []
 
 
 def start(environ: Mapping[str, str] | None = None) -> Instrumentation | None:
@@ -42,57 +48,78 @@ def start(environ: Mapping[str, str] | None = None) -> Instrumentation | None:
     *environ* defaults to the process' environment. Returns None where ``OTEL_SDK_DISABLED`` is true.
     """
     with _lock:
-        if not _running:
-            _begin(read_settings(os.environ if environ is None else environ))
+        if not _begun:
+            _begun.append(True)
+            _begin(os.environ if environ is None else environ)
         return _running[0] if _running else None
 
 
 def worker_metrics() -> WorkerMetrics:
     """Return the worker's metrics of this process, which are exposed where the instrumentation runs."""
-    if not _running:
-        start()
-    return _running[0].worker if _running else _UNEXPOSED
+    running = start()
+    return running.worker if running else _UNEXPOSED
 
 
 _UNEXPOSED: Final = WorkerMetrics()
 
 
 @guarded("start")
-def _begin(settings: Settings) -> None:
+def _begin(environ: Mapping[str, str]) -> None:
+    settings = read_settings(environ)
     for problem in settings.problems:
         say_once(problem, level=logging.ERROR if settings.catalogued else logging.WARNING)
     if settings.disabled:
         return
     registry = Registry()
     http = HttpServerMetrics(settings.thresholds, settings.methods)
-    instrumentation = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
-    registry.add(http.duration, http.active, *instrumentation.worker.families)
-    _running.append(instrumentation)
-    tracer = _set_providers(settings, registry)
+    running = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
+    registry.add(http.duration, http.active, *running.worker.families)
+    _running.append(running)
+    tracer = _set_providers(settings, registry, environ)
     Frameworks(http, tracer).hook()
     add_trace_ids()
     if settings.serves:
-        instrumentation.server = _serve(settings, registry)
+        running.server = _serve(settings, registry)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=registry.reset)
+        os.register_at_fork(after_in_child=lambda: _forget_parent(running))
+
+
+def _forget_parent(running: Instrumentation) -> None:
+    running.registry.reset()
+    server, running.server = running.server, None
+    if server is not None:
+        server.forget()
 
 
 @guarded("set up OpenTelemetry")
-def _set_providers(settings: Settings, registry: Registry) -> ServerTracer | None:
+def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str, str]) -> ServerTracer | None:
     providers.default_stable_conventions()
     resource = providers.build_resource(settings)
-    reader = providers.scrape_reader()
-    registry.add_source(providers.TargetInfo(resource).lines)
-    registry.add_source(ProcessMetrics().lines)
-    if providers.set_meter_provider(resource, [reader]) is not None:
-        registry.add_source(SdkMetrics(reader, lambda: [family.name for family in registry.families]).lines)
+    scraped = providers.metric_reader()
+    registry.add_source(providers.TargetInfo(resource).lines, ("target_info", "target"))
+    registry.add_source(ProcessMetrics().lines, FAMILIES)
+    push = _set_push(settings, registry, resource, environ)
+    readers = [scraped, *([push.reader] if push and push.reader else [])]
+    if providers.set_meter_provider(resource, readers) is not None:
+        registry.add_source(SdkMetrics(scraped, registry.names).lines)
     else:
         say_once(
             "Seawall leaves the meter provider as the application set it: /metrics holds Seawall's own metrics alone."
         )
-    providers.set_tracer_provider(resource)
+    own = providers.set_tracer_provider(resource, push.spans if push else None)
+    if push is not None:
+        push.begin(own)
     provider = providers.current_tracer_provider()
     return ServerTracer(provider) if provider is not None else None
+
+
+@guarded("push by OTLP")
+def _set_push(settings: Settings, registry: Registry, resource: Resource, environ: Mapping[str, str]) -> "Push | None":
+    if not settings.pushes_metrics and not settings.pushes_traces:
+        return None
+    from .push import Push  # only who pushes pays for the exporters' imports
+
+    return Push(settings, resource, lambda: registry.families, environ)
 
 
 @guarded("serve /metrics")
@@ -100,15 +127,14 @@ def _serve(settings: Settings, registry: Registry) -> ScrapeServer | None:
     try:
         return ScrapeServer(registry, settings.host, settings.port)
     except OSError as error:
-        place = f"{settings.host}:{settings.port}"
-        if settings.catalogued:
-            logger.error(
-                "Seawall serves no /metrics: %s is taken (%s). A catalogued service keeps its port: free it, or set "
-                "OTEL_EXPORTER_PROMETHEUS_PORT and the service's targets to another one.",
-                place,
-                error.strerror,
-            )
-            return None
-        server = ScrapeServer(registry, settings.host, 0)
-        logger.warning("%s is taken (%s): Seawall serves /metrics on port %d.", place, error.strerror, server.port)
-        return server
+        matter = f"Seawall cannot serve /metrics on {settings.host}:{settings.port} ({error.strerror})"
+    if settings.catalogued:
+        logger.error(
+            "%s. A catalogued service keeps its port: free it, or set OTEL_EXPORTER_PROMETHEUS_PORT and the service's "
+            "targets to another one.",
+            matter,
+        )
+        return None
+    server = ScrapeServer(registry, settings.host, 0)
+    logger.warning("%s; it does on port %d.", matter, server.port)
+    return server

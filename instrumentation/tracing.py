@@ -10,10 +10,10 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags, TracerProvider
 
-from .http_server import METHODS, OTHER
+from .diagnostics import guarded
+from .http_server import METHODS, OTHER, SERVER_ERROR
 
 SCOPE_NAME: Final = "seawall"
-_SERVER_ERROR: Final = 500
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _DROPPED: Final = TraceFlags(TraceFlags.DEFAULT)
 
@@ -60,8 +60,9 @@ class ServerSpan:
             if route:
                 span.update_name(f"{self._method} {route}")
                 span.set_attribute("http.route", route)
-            span.set_attribute("http.response.status_code", status)
-            if failure or status >= _SERVER_ERROR:
+            if status:
+                span.set_attribute("http.response.status_code", status)
+            if failure or status >= SERVER_ERROR:
                 span.set_attribute("error.type", failure or str(status))
                 span.set_status(StatusCode.ERROR)
             if error is not None:
@@ -86,8 +87,9 @@ class ServerTracer:
         self._wsgi_names = tuple(wsgi_name(field) for field in fields)
         self._random = Random()  # noqa: S311 - trace ids are no secrets
 
-    def begin_asgi(self, scope: MutableMapping[str, Any]) -> ServerSpan | None:
-        """Begin the span of an ASGI request."""
+    @guarded("trace a request")
+    def begin_asgi(self, scope: MutableMapping[str, Any]) -> ServerSpan:
+        """Begin the span of an ASGI request; None, and one log line, where a propagator or a sampler raises."""
         names = self._header_names
         headers: list[tuple[bytes, bytes]] = scope.get("headers") or []
         parent = None
@@ -105,8 +107,9 @@ class ServerTracer:
             attributes["network.protocol.version"] = version
         return self._begin(attributes, parent)
 
-    def begin_wsgi(self, environ: Mapping[str, Any]) -> ServerSpan | None:
-        """Begin the span of a WSGI request."""
+    @guarded("trace a request")
+    def begin_wsgi(self, environ: Mapping[str, Any]) -> ServerSpan:
+        """Begin the span of a WSGI request; None, and one log line, where a propagator or a sampler raises."""
         parent = None
         for name in self._wsgi_names:
             if name in environ:

@@ -24,22 +24,22 @@ class WorkerMetrics:
 
     def __init__(self, thresholds: Iterable[float] = ()) -> None:
         self.duration = Histogram(
-            "messaging_process_duration_seconds",
+            "messaging.process.duration",
             "Duration of processing operation.",
-            ("messaging_operation_name", "messaging_destination_name", "messaging_system", "error_type"),
+            ("messaging.operation.name", "messaging.destination.name", "messaging.system", "error.type"),
             boundaries=(*DURATION_BOUNDARIES, *thresholds),
             zero_beside=_failed_beside,
         )
-        destination = ("messaging_destination_name",)
-        self.messages = Gauge("seawall_worker_queue_messages", "Messages that wait in the queue.", destination)
+        destination = ("messaging.destination.name",)
+        self.messages = Gauge("seawall.worker.queue_messages", "Messages that wait in the queue.", destination)
         self.oldest_age = Gauge(
-            "seawall_worker_oldest_message_age_seconds",
+            "seawall.worker.oldest_message_age",
             "Age of the oldest message that waits in the queue; 0 where none waits.",
             destination,
-            unit="seconds",
+            unit="s",
         )
-        self.slots = Gauge("seawall_worker_slots", "Messages that the worker can process at once.", destination)
-        self.slots_busy = Gauge("seawall_worker_slots_busy", "Messages that the worker is processing.", destination)
+        self.slots = Gauge("seawall.worker.slots", "Messages that the worker can process at once.", destination)
+        self.slots_busy = Gauge("seawall.worker.slots_busy", "Messages that the worker is processing.", destination)
 
     @property
     def families(self) -> tuple[Family, ...]:

@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from .diagnostics import say_once
-from .http_server import CLIENT_CLOSED_REQUEST, HttpServerMetrics
+from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics
 from .tracing import ServerTracer
 
 Environ = dict[str, Any]
@@ -15,7 +15,6 @@ WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 RouteOf = Callable[[Environ], str]
 
 REQUEST_KEY: Final = "seawall.request"
-_SERVER_ERROR: Final = 500
 
 
 class WsgiRequest:
@@ -29,6 +28,7 @@ class WsgiRequest:
         "_route_of",
         "_start_response",
         "_started",
+        "begun",
         "error",
         "route",
         "span",
@@ -37,6 +37,7 @@ class WsgiRequest:
 
     def __init__(self, metrics: HttpServerMetrics, route_of: RouteOf, environ: Environ, start: StartResponse) -> None:
         self.status = 0
+        self.begun = False
         self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
@@ -50,10 +51,11 @@ class WsgiRequest:
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
         """Pass on the start of the response, and notice its status."""
-        code = status[:3]
+        answer = self._start_response(status, headers, *exc_info)
+        code = str(status)[:3]
         self.status = int(code) if code.isdecimal() else 0
         self.note_route()
-        return self._start_response(status, headers, *exc_info)
+        return answer
 
     def note_route(self) -> None:
         """Read the route while the framework still knows it: Flask forgets its request before it returns."""
@@ -67,12 +69,16 @@ class WsgiRequest:
         if self._recorded:
             return
         self._recorded = True
-        error = error or self.error
+        status = self.status or SERVER_ERROR
+        if error is not None:
+            # Until the first chunk the server can still answer 500, and does.
+            status = BROKEN_OFF if self.begun else SERVER_ERROR
+        elif status >= SERVER_ERROR:
+            error = self.error
         failure = "" if error is None else type(error).__qualname__
         try:
             version = self._environ.get("SERVER_PROTOCOL", "")[5:]
             seconds = perf_counter() - self._started
-            status = self.status or _SERVER_ERROR
             self._metrics.end(self._begun, self.route, status, failure, version, seconds)
             if self.span is not None:
                 self.span.end(self.route, status, failure, error)
@@ -83,7 +89,6 @@ class WsgiRequest:
         """Count a request whose client left before the last byte."""
         if not self._recorded:
             self.status = CLIENT_CLOSED_REQUEST
-            self.error = None
             self.close()
 
 
@@ -102,13 +107,15 @@ class _Body:
 
     def __next__(self) -> bytes:
         try:
-            return next(self._iterator)
+            chunk = next(self._iterator)
         except StopIteration:
             self._request.close()
             raise
         except BaseException as error:
             self._request.close(error)
             raise
+        self._request.begun = self._request.begun or bool(chunk)
+        return chunk
 
     def close(self) -> None:
         self._request.abandon()
@@ -149,13 +156,12 @@ def observe(
 ) -> Iterable[bytes]:
     """Run *app* for one request, and count it when its body ends."""
     try:
-        request = WsgiRequest(metrics, route_of, environ, start_response)
-        environ[REQUEST_KEY] = request
-        if tracer is not None:
-            request.span = tracer.begin_wsgi(environ)
+        request = environ[REQUEST_KEY] = WsgiRequest(metrics, route_of, environ, start_response)
     except Exception as problem:  # noqa: BLE001 - the application comes first
         say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
         return app(environ, start_response)
+    if tracer is not None:
+        request.span = tracer.begin_wsgi(environ)
     try:
         body = app(environ, request.start_response)
         return _follow(body, environ, request)

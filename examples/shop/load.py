@@ -3,7 +3,8 @@
     locust -f load.py --headless --only-summary --host http://127.0.0.1:8001
 
 ``SHOP_LOAD_SCALE`` multiplies the number of users (1: some 20 requests a second when calm, 50 at the peak), and so
-does ``load`` in the file of faults. ``SHOP_LOAD_CYCLE`` is the length of one round in seconds (1200).
+does ``load`` in the file of faults. ``SHOP_LOAD_CYCLE`` is the length of one round in seconds (1200), and after
+``SHOP_LOAD_ROUNDS`` rounds it stops by itself (0: never).
 """
 
 import os
@@ -17,6 +18,7 @@ import seawall.auto  # noqa: F401 - after Locust, which patches the standard lib
 CALM_USERS = 20
 SCALE = float(os.environ.get("SHOP_LOAD_SCALE", "1"))
 CYCLE = float(os.environ.get("SHOP_LOAD_CYCLE", "1200"))
+ROUNDS = float(os.environ.get("SHOP_LOAD_ROUNDS", "0"))
 # Until which part of the cycle, and how many times the calm load at its end: between them the load goes in a line.
 PHASES = ((0.0, 1.0), (0.5, 1.0), (0.65, 2.5), (0.9, 2.5), (1.0, 1.0))
 switch = FaultSwitch()
@@ -31,11 +33,13 @@ def level(part: float) -> float:
 
 
 class Campaign(LoadTestShape):
-    """Say how many users there are, for ever."""
+    """Say how many users there are, round after round."""
 
-    def tick(self) -> tuple[int, float]:
-        """Return the number of users and how many may come or go a second."""
-        part = self.get_run_time() % CYCLE / CYCLE
+    def tick(self) -> tuple[int, float] | None:
+        """Return the number of users and how many may come or go a second; None when the last round is over."""
+        rounds, part = divmod(self.get_run_time() / CYCLE, 1)
+        if ROUNDS and rounds + part >= ROUNDS:
+            return None
         users = max(1, round(CALM_USERS * SCALE * switch.now().load * level(part)))
         return users, max(1.0, users / 5)
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sqlite3
 from email.message import EmailMessage
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -51,19 +52,28 @@ class Mailer:
 
     def _work(self) -> None:
         while not self._stopped.is_set():
-            mail = self._queue.take()
-            if mail is None:
-                self._stopped.wait(0.2)
-                continue
-            self._count(1)
             try:
-                self._send(mail)
-            except OSError:
-                logger.exception("mail %d could not be sent", mail.id)
-                self._queue.release(mail)
+                if not self._send_next():
+                    self._stopped.wait(0.2)
+            except sqlite3.Error:
+                # A mail that was claimed and not released is taken again after a minute.
+                logger.exception("the queue cannot be reached")
                 self._stopped.wait(1.0)
-            finally:
-                self._count(-1)
+
+    def _send_next(self) -> bool:
+        mail = self._queue.take()
+        if mail is None:
+            return False
+        self._count(1)
+        try:
+            self._send(mail)
+        except OSError:
+            logger.exception("mail %d could not be sent", mail.id)
+            self._queue.release(mail)
+            self._stopped.wait(1.0)
+        finally:
+            self._count(-1)
+        return True
 
     def _send(self, mail: Mail) -> None:
         with process_message("mail.send", destination=QUEUE, headers=mail.headers):

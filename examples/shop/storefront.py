@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import Depends, FastAPI, HTTPException, Request
 from faults import FaultSwitch
+from opentelemetry import propagate
 from pydantic import BaseModel, Field
 
 import seawall.auto  # noqa: F401 - instruments this application
@@ -22,10 +23,16 @@ PRODUCTS = {
 switch = FaultSwitch()
 
 
+async def carry_trace_on(request: httpx.Request) -> None:
+    """Send the trace of the order along."""
+    propagate.inject(request.headers)
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep one pool of connections to the checkout."""
-    async with httpx.AsyncClient(base_url=CHECKOUT_URL, timeout=5.0) as client:
+    hooks = {"request": [carry_trace_on]}
+    async with httpx.AsyncClient(base_url=CHECKOUT_URL, timeout=5.0, event_hooks=hooks) as client:
         app.state.checkout = client
         yield
 
