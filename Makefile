@@ -40,6 +40,7 @@ check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
 	@for example in $(EXAMPLES); do $(BIN)/seawall check examples/$$example/catalog.yaml || exit 1; done
 
 docs: .venv/.test ## Run what the documents say
+	@tools/install-test-servers
 	@$(BIN)/python -m pytest -q tests/docs
 
 golden: .venv/.stack ## Render the examples' committed output and the generated pages anew

@@ -155,7 +155,7 @@ def test_the_table_of_burn_rates_is_computed() -> None:
 
 def test_the_other_numbers_of_the_budgets_are_computed() -> None:
     """The objectives of which a pair can fire, and the hour of a campaign."""
-    page = text("explanation/error-budgets.md")
+    page = " ".join(text("explanation/error-budgets.md").split())
     for factor, shown in ((14.4, "93.06 %"), (6, "83.33 %")):
         assert f"{(1 - 1 / factor) * 100:.2f} %" == shown
         assert shown in page
