@@ -44,8 +44,8 @@ UNSEEN: Final = {
     ("*", "http_response_status_code", "429"): "the shop limits nobody",
     ("*", "http_response_status_code", ""): "no client of the test cancels",
 }
-# The first alert comes before Alertmanager is discovered.
-RESENDS: Final = ("--config.file=prometheus.yml", "--rules.alert.resend-delay=1s")
+# The first alert comes before Alertmanager is discovered; Debian's own database is the whole machine's.
+FLAGS: Final = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=1s")
 # Written by Prometheus itself; the labels of alerts are those of the house.
 PROMETHEUS: Final[dict[str, Labels]] = {
     "up": frozenset(),
@@ -187,7 +187,7 @@ def seawall_by_stack(tmp_path_factory: pytest.TempPathFactory, exporter: Running
     flags = ("--cluster.listen-address=", "--config.file=alertmanager.yml", "--storage.path=am")
     with (
         process("prometheus-alertmanager", f"--web.listen-address={alertmanager}", *flags, cwd=folder),
-        process("prometheus", f"--web.listen-address={prometheus}", *RESENDS, cwd=folder),
+        process("prometheus", f"--web.listen-address={prometheus}", *FLAGS, cwd=folder),
     ):
         urls = [f"http://{each}/metrics" for each in (prometheus, alertmanager)]
         eventually(lambda: all(answers(url) for url in urls), 30)
