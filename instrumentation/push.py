@@ -73,7 +73,7 @@ class Push:
         families: Callable[[], Iterable[Family]],
         environ: Mapping[str, str],
     ) -> None:
-        self._metrics = make_exporter("METRICS", environ) if settings.pushes_metrics else None
+        self._metrics: Any = make_exporter("METRICS", environ) if settings.pushes_metrics else None
         self.spans = make_exporter("TRACES", environ) if settings.pushes_traces else None
         self.reader = metric_reader(self._metrics) if self._metrics is not None else None
         self._resource = resource
@@ -91,13 +91,16 @@ class Push:
 
     def push(self) -> None:
         """Export the metrics once."""
+        if self.reader is None:
+            return
         now = time_ns()
         own = [metric_of(family, self._started, now) for family in self._families()]
-        scope = ScopeMetrics(InstrumentationScope(SCOPE_NAME), [metric for metric in own if metric], "")
-        collected = self.reader.get_metrics_data() if self.reader is not None else None
-        others = collected.resource_metrics if collected else ()
-        if self._metrics is not None:
-            self._metrics.export(MetricsData([*others, ResourceMetrics(self._resource, [scope], "")]))
+        scopes = [ScopeMetrics(InstrumentationScope(SCOPE_NAME), [metric for metric in own if metric], "")]
+        collected = self.reader.get_metrics_data()
+        for resource in collected.resource_metrics if collected else ():
+            scopes += resource.scope_metrics
+        # One entry for the resource: of two that are equal, the exporter sends the last alone.
+        self._metrics.export(MetricsData([ResourceMetrics(self._resource, scopes, "")]))
 
     def _count_anew(self) -> None:
         self._started = time_ns()

@@ -11,8 +11,8 @@ from servers import eventually
 pytestmark = pytest.mark.e2e
 
 ROUTES = [
-    ("/items/7", "/items/{id}"),
-    ("/sync/7", "/sync/{id}"),
+    ("/items/7", "/items/{number}"),
+    ("/sync/7", "/sync/{number}"),
     ("/v1/api/things/x", "/v1/api/things/{thing}"),
     ("/inner/s/x", "/inner/s/{q}"),
     ("/tenants/acme/deep/c/9", "/tenants/{tenant}/deep/c/{d}"),
@@ -44,14 +44,14 @@ def test_unknown_methods_are_one_series(asgi: Application) -> None:
 
     assert [405] * 4 == statuses
     found = {(method, route): count for (method, route, status, _), count in asgi.settled().items() if status == "405"}
-    assert {("_OTHER", "/items/{id}"): 3, ("DELETE", "/items/{id}"): 1} == found
+    assert {("_OTHER", "/items/{number}"): 3, ("DELETE", "/items/{number}"): 1} == found
 
 
 def test_head_counts_as_head(asgi: Application) -> None:
     """HEAD is a method of its own."""
     asgi.request("/items/1", "HEAD")
 
-    assert 1 == asgi.settled(http_request_method="HEAD")[("HEAD", "/items/{id}", "200", "")]
+    assert 1 == asgi.settled(http_request_method="HEAD")[("HEAD", "/items/{number}", "200", "")]
 
 
 def test_an_answered_failure_has_its_status_as_error_type(asgi: Application) -> None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.e2e
 @pytest.mark.parametrize(
     ("path", "route"),
     [
-        ("/items/7", "/items/<int:id>"),
+        ("/items/7", "/items/<int:number>"),
         ("/branch/leaves/x", "/branch/leaves/<leaf>"),
         ("/mounted/m/x", "/mounted/m/<name>"),
     ],
@@ -40,7 +40,7 @@ def test_head_counts_as_head(wsgi: Application) -> None:
     assert 200 == wsgi.request("/items/1", "HEAD")[0]
     assert 200 == wsgi.request("/stream/all", "HEAD")[0]
 
-    expected = {("HEAD", "/items/<int:id>", "200", ""): 1, ("HEAD", "/stream/<last>", "200", ""): 1}
+    expected = {("HEAD", "/items/<int:number>", "200", ""): 1, ("HEAD", "/stream/<last>", "200", ""): 1}
     assert expected == wsgi.settled(http_request_method="HEAD")
 
 
@@ -114,7 +114,9 @@ def test_a_client_that_leaves_a_stream_is_a_499(wsgi: Application) -> None:
     ("habit", "status", "counted"),
     [("clears", 200, ("200", "")), ("twice", 500, ("500", "AssertionError")), ("raises", 500, ("500", "RuntimeError"))],
 )
-def test_a_hostile_application_counts_once(wsgi: Application, habit: str, status: int, counted: tuple[str, str]) -> None:
+def test_a_hostile_application_counts_once(
+    wsgi: Application, habit: str, status: int, counted: tuple[str, str]
+) -> None:
     """Whatever an application does to environ and start_response, the client gets what it would get, counted once."""
     wsgi.request("/hostile/any")
     before = wsgi.settled()

@@ -19,14 +19,14 @@ released = asyncio.Event()
 finished: list[str] = []
 
 
-@app.api_route("/items/{id}", methods=["GET", "HEAD", "POST"])
-async def item(id: int) -> dict[str, int]:
-    return {"id": id}
+@app.api_route("/items/{number}", methods=["GET", "HEAD", "POST"])
+async def item(number: int) -> dict[str, int]:
+    return {"number": number}
 
 
-@app.get("/sync/{id}")
-def sync_item(id: int) -> dict[str, int]:
-    return {"id": id}
+@app.get("/sync/{number}")
+def sync_item(number: int) -> dict[str, int]:
+    return {"number": number}
 
 
 @app.get("/boom")

@@ -17,9 +17,9 @@ app = Flask(__name__)
 released = Event()
 
 
-@app.route("/items/<int:id>", methods=["GET", "POST"])
-def item(id: int) -> dict[str, int]:
-    return {"id": id}
+@app.route("/items/<int:number>", methods=["GET", "POST"])
+def item(number: int) -> dict[str, int]:
+    return {"number": number}
 
 
 @app.get("/boom")

@@ -1,0 +1,243 @@
+"""OTLP: what is pushed where an endpoint is set, decoded by a real receiver; and what a collector can do wrong."""
+
+import gzip
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from applications import clean_environment, run_python
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from servers import free_port
+
+from seawall.instrumentation.settings import read_settings
+
+pytestmark = pytest.mark.e2e
+
+REQUESTS = """
+import seawall.auto
+from fastapi import FastAPI
+from opentelemetry import metrics
+from seawall.instrumentation import observe_queue, process_message, start
+import asyncio
+app = FastAPI()
+
+@app.get("/items/{number}")
+async def item(number: int):
+    return number
+
+async def ask(path):
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+    async def send(message):
+        pass
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
+             "headers": [(b"traceparent", trace)], "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"}}
+    await app(scope, receive, send)
+
+asyncio.run(ask("/items/3"))
+observe_queue("mails", messages=lambda: 4)
+with process_message("send", destination="mails"):
+    pass
+metrics.get_meter("shop").create_counter("orders").add(2)
+"""
+
+
+class Collector:
+    """Keep what was posted, by path."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, bytes]] = []
+        kept = self.posts
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                kept.append((self.path, gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the last of each metric, by name, and the resource under ""."""
+        found: dict[str, Any] = {}
+        for path, body in self.posts:
+            if path == "/v1/metrics":
+                for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+                    found[""] = attributes(resource.resource)
+                    found |= {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
+        return found
+
+    def spans(self) -> list[Any]:
+        """Return every span."""
+        bodies = [ExportTraceServiceRequest.FromString(body) for path, body in self.posts if path == "/v1/traces"]
+        return [
+            span
+            for body in bodies
+            for resource in body.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+
+def attributes(holder: Any) -> dict[str, object]:
+    """Return the attributes of a point, a span or a resource."""
+    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in holder.attributes}
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A receiver of OTLP over HTTP."""
+    made = Collector()
+    thread = Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+def test_the_last_push_holds_everything(collector: Collector) -> None:
+    """At the exit of a short process its requests, messages, queues, own counters and spans are with the collector."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "checkout"}
+    done = run_python(REQUESTS, environ)
+    metrics = collector.metrics()
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "checkout" == metrics[""]["service.name"]
+    assert {
+        "http.server.request.duration",
+        "messaging.process.duration",
+        "seawall.worker.queue_messages",
+        "orders",
+    } <= set(metrics)
+    assert 4 == metrics["seawall.worker.queue_messages"].gauge.data_points[0].as_double
+    assert 2 == metrics["orders"].sum.data_points[0].as_int
+    assert 0 == metrics["http.server.active_requests"].sum.data_points[0].as_double
+
+
+def test_a_pushed_histogram_is_opentelemetrys(collector: Collector) -> None:
+    """Cumulative, in seconds, with the conventions' boundaries and attributes; empty ones are left out."""
+    run_python(REQUESTS, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+    metric = collector.metrics()["http.server.request.duration"]
+    point = next(one for one in metric.histogram.data_points if one.count)
+
+    assert ("s", 2, 1) == (metric.unit, metric.histogram.aggregation_temporality, point.count)
+    expected = {
+        "http.request.method": "GET", "http.route": "/items/{number}", "http.response.status_code": 200,
+        "url.scheme": "http", "network.protocol.version": "1.1",
+    }  # fmt: skip
+    assert expected == attributes(point)
+    assert (0.005, 10.0, 15) == (point.explicit_bounds[0], point.explicit_bounds[-1], len(point.bucket_counts))
+    assert (1, point.count) == (sum(point.bucket_counts), point.count)
+    assert 0 < point.start_time_unix_nano < point.time_unix_nano
+    assert not point.HasField("min")
+
+
+def test_a_pushed_span_is_one_a_request_in_the_callers_trace(collector: Collector) -> None:
+    """One SERVER span named by its route, the caller's child, and one CONSUMER span a message."""
+    run_python(REQUESTS, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+    spans = {span.kind: span for span in collector.spans()}
+
+    assert {2: "GET /items/{number}", 5: "send mails"} == {kind: span.name for kind, span in spans.items()}
+    server = spans[2]
+    assert ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331") == (
+        server.trace_id.hex(),
+        server.parent_span_id.hex(),
+    )
+    assert {
+        "http.route": "/items/{number}",
+        "http.response.status_code": 200,
+        "url.path": "/items/3",
+    }.items() <= attributes(server).items()
+
+
+def test_the_interval_is_opentelemetrys(collector: Collector) -> None:
+    """Metrics are pushed each OTEL_METRIC_EXPORT_INTERVAL while the application runs."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_METRIC_EXPORT_INTERVAL": "20"}
+    code = f"{REQUESTS}\nimport sys; sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=clean_environment(environ), stdin=subprocess.PIPE
+    ) as running:
+        while len([path for path, _ in collector.posts if path == "/v1/metrics"]) < 3:
+            assert running.poll() is None
+        assert running.stdin is not None
+        running.stdin.close()
+
+    assert 0 == running.returncode
+
+
+@pytest.mark.parametrize("habit", ["refuses", "says nothing"])
+def test_a_dead_collector_holds_up_no_exit(habit: str) -> None:
+    """The process ends though the collector never answers, and an hour is what the exporter would wait for it."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1] if habit == "says nothing" else free_port()
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "OTEL_EXPORTER_OTLP_TIMEOUT": "3600"}
+        done = run_python(f"{REQUESTS}\nprint('ends')", environ)
+
+    assert (0, "ends\n") == (done.returncode, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "module", "extra"),
+    [
+        ("http/protobuf", "opentelemetry.exporter.otlp.proto.http", "otlp"),
+        ("grpc", "opentelemetry.exporter.otlp.proto.grpc", "otlp-grpc"),
+    ],
+)
+def test_a_missing_exporter_is_named_with_what_installs_it(protocol: str, module: str, extra: str) -> None:
+    """Without the package nothing is pushed, and the exact command stands in the log."""
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    done = run_python(f"import sys; sys.modules[{module!r}] = None\nimport seawall.auto; print('runs')", environ)
+
+    assert (0, "runs\n", 2) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    for signal in ("metrics", "traces"):
+        assert f"Seawall pushes no {signal} by OTLP (" in done.stderr
+    assert f'pip install "seawall[{extra}]"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "smoke",
+            "OTEL_EXPORTER_OTLP_PROTOCOL=smoke: Seawall knows http/protobuf and grpc",
+        ),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "soon", "OTEL_METRIC_EXPORT_INTERVAL=soon is no number of milliseconds"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "Unsupported compression type: zip"),
+    ],
+)
+def test_a_wrong_value_is_named_and_the_application_runs(
+    collector: Collector, variable: str, value: str, said: str
+) -> None:
+    """What OTEL_* variables hold can be anything; nothing of it is raised."""
+    done = run_python(f"{REQUESTS}\nprint('runs')", {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, variable: value})
+
+    assert (0, "runs\n") == (done.returncode, done.stdout)
+    assert said in done.stderr
+
+
+def test_a_push_beside_a_page_is_asked_for_by_the_port() -> None:
+    """With an endpoint alone nothing is served; with a port too, both."""
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    cases = [
+        endpoint,
+        endpoint | {"OTEL_EXPORTER_PROMETHEUS_PORT": "1"},
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9"},
+    ]
+    found = [(one.serves, one.pushes_metrics, one.pushes_traces) for one in map(read_settings, cases)]
+    assert [(False, True, True), (True, True, True), (True, False, True)] == found

@@ -1,0 +1,295 @@
+"""What the one line does to a process: what it imports, where it serves, what the environment changes, how it ends."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from applications import run_python
+from servers import free_port
+
+pytestmark = pytest.mark.e2e
+
+PAGE = """
+import urllib.request
+from seawall.instrumentation import start
+server = start().server
+page = urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics").read().decode()
+"""
+TARGET = f"import seawall.auto{PAGE}print([line for line in page.splitlines() if line.startswith('target_info')][0])"
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that something else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def service_file(folder: Path, **changes: object) -> str:
+    """Write a service's JSON as the generator does; return its path."""
+    path = folder / "checkout.json"
+    path.write_text(json.dumps({"name": "checkout", "team": "payments", "tier": 1, "latency_thresholds": []} | changes))
+    return str(path)
+
+
+def test_it_imports_none_of_the_command_lines_packages() -> None:
+    """An application pays for none of click, jinja2, pydantic and YAML, nor for a web framework that it does not use."""
+    code = "import seawall.auto, sys; print(*sys.modules)"
+    loaded = {name.partition(".")[0] for name in run_python(code).stdout.split()}
+
+    assert "opentelemetry" in loaded
+    heavy = {
+        "click",
+        "fastapi",
+        "flask",
+        "jinja2",
+        "prometheus_client",
+        "promql_parser",
+        "pydantic",
+        "requests",
+        "starlette",
+        "yaml",
+    }
+    assert set() == heavy & loaded
+
+
+def test_a_second_import_changes_nothing() -> None:
+    """However often it is imported, reloaded or started: one server, one hook, one record factory."""
+    code = """
+import importlib, logging, threading
+import seawall.auto
+from fastapi import FastAPI
+before = start = None
+from seawall.instrumentation import start
+before = (start(), FastAPI.__call__, logging.getLogRecordFactory(), threading.active_count())
+importlib.reload(seawall.auto)
+assert before == (start(), FastAPI.__call__, logging.getLogRecordFactory(), threading.active_count())
+"""
+    done = run_python(code)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_the_port_is_9464_unless_the_environment_says_another() -> None:
+    """OpenTelemetry's default and its variable; a value that is no port is named, and the default stands."""
+    code = "import seawall.instrumentation.settings as s, os; settings = s.read_settings(os.environ); print(settings.port, *settings.problems)"
+    ports = [run_python(code, {"OTEL_EXPORTER_PROMETHEUS_PORT": text}).stdout.strip() for text in ("", "9999", "99999")]
+
+    assert ["9464", "9999", "9464 OTEL_EXPORTER_PROMETHEUS_PORT=99999 is no port; 9464 it is."] == ports
+
+
+def test_a_catalogued_service_never_moves_its_port(tmp_path: Path, taken: int) -> None:
+    """It would be scraped as another job: it says an error with the way out, and goes on without /metrics."""
+    environ = {"SEAWALL_SERVICE": service_file(tmp_path), "OTEL_EXPORTER_PROMETHEUS_PORT": str(taken)}
+    code = "import seawall.auto; from seawall.instrumentation import start; print(start().server)"
+    done = run_python(code, environ)
+
+    assert (0, "None\n") == (done.returncode, done.stdout)
+    expected = f"Seawall cannot serve /metrics on localhost:{taken} (Address already in use). A catalogued service keeps its port: free it, "
+    assert done.stderr.startswith(expected)
+    assert 1 == done.stderr.count("\n")
+
+
+def test_an_uncatalogued_application_takes_a_free_port_and_says_so(taken: int) -> None:
+    """One log line with the port that it serves instead."""
+    done = run_python(f"import seawall.auto{PAGE}print(server.port)", {"OTEL_EXPORTER_PROMETHEUS_PORT": str(taken)})
+
+    assert (
+        f"Seawall cannot serve /metrics on localhost:{taken} (Address already in use); it does on port {done.stdout.strip()}.\n"
+        == done.stderr
+    )
+
+
+def test_an_address_that_cannot_be_listened_on_is_one_line() -> None:
+    """A host that is none stops nothing."""
+    done = run_python("import seawall.auto; print('runs')", {"OTEL_EXPORTER_PROMETHEUS_HOST": "no.such.host.invalid"})
+
+    assert (0, "runs\n", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert "serve /metrics" in done.stderr
+
+
+def test_a_disabled_sdk_does_nothing() -> None:
+    """No server, no hook, no provider; a worker's own calls still run."""
+    code = """
+import seawall.auto, logging, threading
+from seawall.instrumentation import observe_queue, process_message, start
+assert start() is None and threading.active_count() == 1
+observe_queue("mails", messages=lambda: 1)
+with process_message("send", destination="mails"):
+    pass
+from fastapi import FastAPI
+assert FastAPI.__call__.__module__ == "fastapi.applications"
+assert not hasattr(logging.makeLogRecord({}), "trace_id")
+"""
+    done = run_python(code, {"OTEL_SDK_DISABLED": "true"})
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_the_resource_is_the_catalogs(tmp_path: Path) -> None:
+    """target_info carries the service's name, team and tier."""
+    line = run_python(TARGET, {"SEAWALL_SERVICE": service_file(tmp_path)}).stdout
+
+    for label in ('service_name="checkout"', 'seawall_team="payments"', 'seawall_tier="1"'):
+        assert label in line
+
+
+def test_otel_variables_win_over_the_catalog(tmp_path: Path) -> None:
+    """OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say who this is; the catalog fills in the rest."""
+    environ = {
+        "SEAWALL_SERVICE": service_file(tmp_path),
+        "OTEL_SERVICE_NAME": "checkout-canary",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=staging,seawall.team=others",
+    }
+    line = run_python(TARGET, environ).stdout
+
+    for label in (
+        'service_name="checkout-canary"',
+        'deployment_environment_name="staging"',
+        'seawall_team="others"',
+        'seawall_tier="1"',
+    ):
+        assert label in line
+
+
+def test_a_name_that_is_not_utf8_does_not_cost_the_page() -> None:
+    """What the environment holds of no known encoding becomes a question mark."""
+    assert 'service_name="ch?ckout"' in run_python(TARGET, {"OTEL_SERVICE_NAME": "ch\udcffckout"}).stdout
+
+
+def test_each_latency_threshold_is_a_bucket_exactly(tmp_path: Path) -> None:
+    """A latency SLO needs its threshold among the boundaries, as the rules write it; the usual ones stay."""
+    code = "import seawall.auto; from seawall.instrumentation import start; r = start(); print(*r.http.duration.boundaries); print(*r.worker.duration.boundaries)"
+    done = run_python(code, {"SEAWALL_SERVICE": service_file(tmp_path, latency_thresholds=[0.3, 1.2, 30, 0.5])})
+
+    expected = "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.3 0.5 0.75 1.0 1.2 2.5 5.0 7.5 10.0 30.0"
+    assert [expected, expected] == done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read ([Errno 2] No such file or directory"),
+        ("{", "cannot be read (Expecting property name"),
+        ("[" * 100_000, "cannot be read ("),
+        ("\xff", "cannot be read ('utf-8' codec"),
+        ("[1]", "holds no JSON object"),
+        ('{"latency_thresholds": 3}', "latency_thresholds holds 3"),
+        ('{"latency_thresholds": [0.3, "fast", -1, 1e999]}', "latency_thresholds holds [0.3, 'fast', -1, inf]"),
+        ('{"latency_thresholds": [1' + "0" * 400 + "]}", "latency_thresholds holds [1000"),
+    ],
+)
+def test_a_broken_service_file_is_one_error_and_the_application_runs(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    """A missing or broken file is named with what is wrong; nothing is raised, and /metrics are served all the same."""
+    path = tmp_path / "service.json"
+    if text is not None:
+        path.write_bytes(text.encode("latin-1"))
+    done = run_python(f"import seawall.auto{PAGE}print('target_info' in page)", {"SEAWALL_SERVICE": str(path)})
+
+    assert (0, "True\n") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("SEAWALL_SERVICE")
+    assert said in done.stderr
+    assert 1 == done.stderr.count("\n")
+
+
+def test_exporters_that_seawall_does_not_know_are_named() -> None:
+    """console and the like are left out with a word; none serves nothing and says nothing."""
+    code = "import seawall.auto; from seawall.instrumentation import start; print(start().server is None)"
+    console = run_python(code, {"OTEL_METRICS_EXPORTER": "console"})
+    none = run_python(code, {"OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "none"})
+
+    assert (
+        "True\n",
+        "OTEL_METRICS_EXPORTER=console: Seawall knows otlp, prometheus, none; console is left out.\n",
+    ) == (console.stdout, console.stderr)
+    assert ("True\n", "") == (none.stdout, none.stderr)
+
+
+def test_a_forked_child_counts_anew_and_leaves_the_port_to_its_parent() -> None:
+    """The child has none of its parent's counts, holds no socket, and can count; the parent serves on."""
+    port = free_port()
+    code = f"""
+import os, socket
+import seawall.auto
+from seawall.instrumentation import start, process_message
+running = start()
+with process_message("send", destination="mails"):
+    pass
+child = os.fork()
+if child == 0:
+    assert b"messaging_process_duration_seconds_count" not in running.registry.render()
+    with process_message("send", destination="mails"):
+        pass
+    assert running.worker.duration.collect()[0][1][0] == 1
+    inodes = {{os.readlink(f"/proc/self/fd/{{fd}}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}")}}
+    assert not [one for one in inodes if one.startswith("socket:")], inodes
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert running.worker.duration.collect()[0][1][0] == 1
+socket.create_connection(("127.0.0.1", {port})).close()
+"""
+    done = run_python(code, {"OTEL_EXPORTER_PROMETHEUS_PORT": str(port)})
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_a_process_pool_that_forks_works() -> None:
+    """multiprocessing's fork start method runs to its end beside the server's thread."""
+    code = """
+import seawall.auto, multiprocessing
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(sum(pool.map(abs, range(-10, 0))))
+"""
+    done = run_python(code)
+
+    assert (0, "55\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_the_applications_own_providers_stay() -> None:
+    """A provider that is set is left alone and named; Seawall's own metrics are served all the same."""
+    code = f"""
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+own = MeterProvider(shutdown_on_exit=False), TracerProvider(shutdown_on_exit=False)
+metrics.set_meter_provider(own[0])
+trace.set_tracer_provider(own[1])
+import seawall.auto{PAGE}
+assert own == (metrics.get_meter_provider(), trace.get_tracer_provider())
+assert "seawall_metric_overflow_total" in page
+"""
+    done = run_python(code)
+
+    assert 0 == done.returncode, done.stderr
+    expected = (
+        "Seawall leaves the meter provider as the application set it: /metrics holds Seawall's own metrics alone.\n"
+    )
+    assert expected == done.stderr
+
+
+def test_an_applications_own_instruments_are_on_the_page_once() -> None:
+    """Its counters and histograms stand beside Seawall's; a name that is Seawall's own cannot appear a second time."""
+    code = f"""
+import seawall.auto
+from opentelemetry import metrics
+meter = metrics.get_meter("shop")
+meter.create_counter("orders.placed", "{{order}}", "Orders.").add(3, {{"kind": "gift", "le": "x"}})
+meter.create_histogram("basket.size", "By").record(5, {{"le": "x"}})
+meter.create_up_down_counter("process.open_fds").add(1)
+meter.create_histogram("http.server.request.duration", "s").record(1.0)
+{PAGE}
+from prometheus_client.parser import text_string_to_metric_families
+names = [family.name for family in text_string_to_metric_families(page)]
+assert len(names) == len(set(names)), names
+assert 'orders_placed_total{{otel_scope_name="shop",kind="gift",le="x"}} 3' in page, page
+assert 'basket_size_bytes_bucket{{otel_scope_name="shop",attribute_le="x",le="5.0"}} 1' in page, page
+assert page.count("\\nprocess_open_fds") == 1
+assert "http_server_request_duration_seconds" not in page.replace('metric="http_server_request_duration_seconds"', "")
+"""
+    done = run_python(code)
+
+    assert (0, "") == (done.returncode, done.stderr)
