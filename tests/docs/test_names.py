@@ -188,6 +188,15 @@ def test_every_variable_of_the_environment_that_is_read_stands_on_a_page() -> No
     assert [] == sorted(name for name in named if f"`{name}`" not in page)
 
 
+def test_every_variable_that_the_one_import_reads_stands_on_its_page() -> None:
+    """Those whose names stand whole in its code."""
+    sources = [file.read_text() for file in (ROOT / "instrumentation").glob("*.py")]
+    named = {name for source in sources for name in re.findall(r"\"(OTEL_[A-Z_]+)\"", source)}
+    page = part("how-to/instrument-an-application.md", "## Environment variables")
+    assert "OTEL_EXPORTER_PROMETHEUS_PORT" in named
+    assert [] == sorted(name for name in named if f"`{name}`" not in page)
+
+
 def test_every_kind_stands_in_the_readme() -> None:
     """In its table of what is watched."""
     readme = Path(ROOT / "README.md").read_text()
