@@ -87,6 +87,13 @@ def promise(client: socket.socket, stop: Event) -> None:
     stop.wait(5)
 
 
+def babble(client: socket.socket, stop: Event) -> None:
+    """Answer INFO with a command whose name is no UTF-8, and has what must be escaped."""
+    info = b'redis_version:7.0.15\r\ncmdstat_\xff"\\x:calls=3,usec=5\r\n'
+    while client.recv(1000):
+        client.sendall(b"$%d\r\n%b\r\n:0\r\n" % (len(info), info))
+
+
 def value(scrape: Scrape, name: str) -> float:
     """Return the one sample of a family."""
     (only,) = scrape[name].samples.values()
@@ -107,6 +114,15 @@ def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExpor
     assert [value(scrape, "redis_up"), value(scrape, "seawall_probe_success")] == [0, 0]
     assert {"redis_up", "seawall_probe_success", "seawall_probe_duration_seconds"} == scrape.keys()
     assert value(scrape, "seawall_probe_duration_seconds") < 1.5
+
+
+def test_an_answer_that_is_no_text_is_told_as_well_as_it_can_be(start_exporter: StartExporter) -> None:
+    """The page stays UTF-8, and what surrounds the bytes is escaped."""
+    with server(babble) as port:
+        exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
+        scrape = exporter.scrape("/probe?service=cache")
+    assert value(scrape, "redis_up") == 1
+    assert {("redis_commands_total", frozenset({("cmd", '\ufffd"\\x')})): 3} == scrape["redis_commands_total"].samples
 
 
 def test_a_refused_connection_is_down_at_once(start_exporter: StartExporter) -> None:
