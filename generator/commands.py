@@ -119,19 +119,21 @@ def check(catalog: Path, templates: Path | None, today: datetime | None, require
     with tempfile.TemporaryDirectory(prefix="seawall-check-") as folder:
         out = Path(folder) / "build"
         written = write(iterate(loaded, packs), out)
-        findings = run_check(loaded, packs, out, tools=find_tools(), require_tools=require_tools, progress=_progress)
+        tools = find_tools()
+        findings = run_check(loaded, packs, out, tools=tools, require_tools=require_tools, progress=_progress)
     for finding in findings:
         click.secho(str(finding), fg="yellow" if finding.severity is Severity.WARNING else "red", err=True)
     failed = [finding for finding in findings if strict or finding.severity is Severity.ERROR]
     if failed:
         click.secho(f"{len(failed)} of {len(findings)} findings must be mended", fg="red", err=True)
         sys.exit(1)
-    click.secho(_verdict(loaded, written, findings), fg="green")
+    click.secho(_verdict(loaded, written, findings, proven=tools["promtool"] is not None), fg="green")
 
 
-def _verdict(catalog: Catalog, written: Written, findings: list[Finding]) -> str:
+def _verdict(catalog: Catalog, written: Written, findings: list[Finding], *, proven: bool) -> str:
+    proofs = "all proofs hold" if proven else "no proof was run"
     warnings = f", {len(findings)} warnings" if findings else ""
-    return f"{catalog.source}: {len(catalog.services)} services, {written.total} files, all proofs hold{warnings}"
+    return f"{catalog.source}: {len(catalog.services)} services, {written.total} files, {proofs}{warnings}"
 
 
 def find_tools() -> dict[str, Path | None]:

@@ -101,7 +101,7 @@ def _read(name: str, node: Node) -> Dialect:
         **texts,
         counted=lists.get("counted", ("",)),
         bad=lists["bad"],
-        seconds_per_unit=float(fields["seconds_per_unit"].text) if "seconds_per_unit" in fields else 1.0,
+        seconds_per_unit=fields["seconds_per_unit"].number("seconds_per_unit") if "seconds_per_unit" in fields else 1.0,
         labels={key: value.text for key, value in fields["labels"].items()} if "labels" in fields else {},
         example=example,
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from seawall.catalog import AlertOverride, Duration
 
-from .sources import Node, PackError
+from .sources import Node
 from .text import Template, number
 
 KEYS: Final = frozenset({"least", "over", "under", "for_at_most"})
@@ -56,14 +56,7 @@ class Limits:
 
 def read_limits(fields: Mapping[str, Node], for_at_most: Template | None) -> Limits:
     """Return the limits that a pack declares of an alert; where it is silent, a threshold is above 0."""
-    numbers = {key: _float(key, fields[key]) for key in ("least", "over", "under") if key in fields}
+    numbers = {key: fields[key].number(key) for key in ("least", "over", "under") if key in fields}
     if "least" not in numbers:
         numbers.setdefault("over", 0.0)
     return Limits(**numbers, for_at_most=for_at_most)
-
-
-def _float(key: str, node: Node) -> float:
-    try:
-        return float(node.text)
-    except ValueError:
-        raise PackError(node.position, f"{key} is {node.text!r}, not a number") from None

@@ -220,7 +220,7 @@ def _panel(node: Node, row: Template) -> PanelTemplate:
         if "thresholds" in fields
         else (),
         kind=fields["kind"].text if "kind" in fields else "timeseries",
-        maximum=float(fields["max"].text) if "max" in fields else None,
+        maximum=fields["max"].number("max") if "max" in fields else None,
         when=fields["when"].text if "when" in fields else "",
         each=fields["each"].text if "each" in fields else "",
     )

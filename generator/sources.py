@@ -86,8 +86,13 @@ class Node:
         """Yield the keys and values of a mapping."""
         if not isinstance(self._node, yaml.MappingNode):
             raise PackError(self.position, "must be a mapping")
+        seen: dict[str, Node] = {}
         for key, value in self._node.value:
-            yield str(key.value), Node(value, self.position.file)
+            name, node = str(key.value), Node(key, self.position.file)
+            if name in seen:
+                raise PackError(node.position, f"key {name!r} stands twice; first in line {seen[name].position.line}")
+            seen[name] = node
+            yield name, Node(value, self.position.file)
 
     def list(self) -> list["Node"]:
         """Return the entries of a list."""
@@ -118,8 +123,15 @@ class Node:
     def text(self) -> str:
         """The scalar as it is written."""
         if not isinstance(self._node, yaml.ScalarNode):
-            raise PackError(self.position, "must be a single value")
+            raise PackError(self.position, "must be a single value; put text that begins with {{ in quotes")
         return str(self._node.value)
+
+    def number(self, key: str) -> float:
+        """The scalar as a number; *key* is what it is called in the message."""
+        try:
+            return float(self.text)
+        except ValueError:
+            raise PackError(self.position, f"{key} is {self.text!r}, not a number") from None
 
     @property
     def is_block(self) -> bool:
