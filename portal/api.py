@@ -64,7 +64,7 @@ async def health(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Return the portal's own metrics."""
     portal = portal_of(request)
-    portal.metrics.firing.set(await asyncio.to_thread(portal.store.count, "firing"))
+    portal.metrics.firing.set(await asyncio.to_thread(portal.store.count, Filter(state="firing")))
     heartbeat = await asyncio.to_thread(portal.store.last_heartbeat)
     portal.metrics.heartbeat.set(0.0 if heartbeat is None else heartbeat)
     return Response(portal.metrics.expose(), media_type=CONTENT_TYPE_LATEST)

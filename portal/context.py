@@ -20,7 +20,7 @@ from .prometheus import Prometheus
 from .runbooks import Runbooks
 from .settings import Settings
 from .source import CatalogSource, Snapshot
-from .store import Store
+from .store import Filter, Store, StoreError
 from .units import duration_text, format_value, iso, utc
 
 _PAGES: Final = Path(__file__).parent / "pages"
@@ -52,18 +52,28 @@ async def page(request: Request, snapshot: Snapshot, template: str, status: int 
     """Render *template* within the frame: navigation, and banners of what is wrong with the portal itself."""
     portal = portal_of(request)
     now = portal.now()
-    heartbeat = await asyncio.to_thread(portal.store.last_heartbeat)
+    heartbeat, firing, inbox_problem = await asyncio.to_thread(_inbox, portal.store)
     frame = {
         "now": now,
         "path": request.url.path,
         "text": is_terminal(request),
         "catalog": snapshot.catalog,
+        "catalog_loaded": snapshot.loaded,
         "catalog_problem": snapshot.problem,
         "heartbeat": heartbeat,
-        "heartbeat_missing": heartbeat_missing(portal, heartbeat, now),
-        "firing_count": await asyncio.to_thread(portal.store.count, "firing"),
+        "heartbeat_missing": not inbox_problem and heartbeat_missing(portal, heartbeat, now),
+        "inbox_problem": inbox_problem,
+        "firing_count": firing,
     }
     return HTMLResponse(_TEMPLATES.get_template(template).render(frame | values), status_code=status)
+
+
+def _inbox(store: Store) -> tuple[float | None, int, str]:
+    """Return the last heartbeat, the number of firing alerts, and why they are not known: a runbook opens anyway."""
+    try:
+        return store.last_heartbeat(), store.count(Filter(state="firing")), ""
+    except StoreError as error:
+        return None, 0, str(error)
 
 
 def heartbeat_missing(portal: Portal, heartbeat: float | None, now: float) -> bool:

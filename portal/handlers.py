@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from seawall.catalog import SeawallError, Service
 from seawall.conventions import STACK_SERVICE
@@ -26,10 +26,11 @@ from .evidence import (
     panel_figure,
     query_figure,
 )
+from .middleware import HEADERS
 from .prometheus import PrometheusError
 from .runbooks import Block, Runbook, RunbookMissingError
 from .source import Snapshot
-from .store import Filter, StoredAlert
+from .store import Filter, StoredAlert, StoreError
 
 _INBOX_LIMIT: Final = 300
 _STACK: Final = Service(
@@ -45,7 +46,7 @@ async def home(request: Request) -> Response:
     snapshot = await portal.source.current()
     window = _window(portal, snapshot, _SPARK_RANGE)
     readings = await fleet.read(portal.prometheus, window)
-    held = _as_states(await asyncio.to_thread(portal.store.alerts, Filter(state="firing")))
+    held = await _held(portal)
     found = fleet.states(snapshot.catalog, readings, held, window.step)
     team = request.query_params.get("team", "")
     shown = [state for state in found if not team or state.service.team == team]
@@ -75,7 +76,7 @@ async def service(request: Request) -> Response:
         fleet.read(portal.prometheus, window),
         asyncio.gather(*(panel_figure(portal.prometheus, panel, window) for panel in view.panels)),
     )
-    held = _as_states(await asyncio.to_thread(portal.store.alerts, Filter(state="firing")))
+    held = await _held(portal)
     everything = {state.service.name: state for state in fleet.states(snapshot.catalog, readings, held, window.step)}
     own = everything.get(name) or fleet.state_of(
         known, readings, held if readings.alerts is None else readings.alerts, window.step
@@ -92,7 +93,7 @@ async def service(request: Request) -> Response:
         window=window,
         ranges=RANGES,
         problem=readings.problem or problem,
-        recent=await _entries(portal, snapshot, Filter(service=name), 20),
+        recent=await _recent(portal, snapshot, Filter(service=name), 20),
     )
 
 
@@ -130,7 +131,7 @@ async def runbook(request: Request) -> Response:
         known=_service(snapshot, service_name),
         recent=[
             entry
-            for entry in await _entries(portal, snapshot, Filter(service=service_name), 100)
+            for entry in await _recent(portal, snapshot, Filter(service=service_name), 100)
             if entry.alert.alertname == alert_name
         ][:8],
     )
@@ -157,8 +158,8 @@ async def alerts(request: Request) -> Response:
         groups=inbox.grouped((entry for entry in found if entry.alert.state == "firing"), snapshot.catalog),
         ended=[entry for entry in found if entry.alert.state != "firing"],
         asked=asked,
-        full=len(found) == _INBOX_LIMIT,
-        limit=_INBOX_LIMIT,
+        shown=len(found),
+        total=await asyncio.to_thread(portal.store.count, asked),
     )
 
 
@@ -185,7 +186,8 @@ async def failed(request: Request, error: Exception) -> Response:
     portal = portal_of(request)
     portal.metrics.failures.labels("page").inc()
     message = str(error) if isinstance(error, SeawallError) else "The portal's log says more."
-    return Response(f"Seawall's portal could not make this page. {message}\n", status_code=500, media_type="text/plain")
+    text = f"Seawall's portal could not make this page. {message}\n"
+    return PlainTextResponse(text, status_code=500, headers=HEADERS)  # no middleware is around what failed
 
 
 def _window(portal: Portal, snapshot: Snapshot, name: str) -> Window:
@@ -228,6 +230,20 @@ async def _entries(portal: Portal, snapshot: Snapshot, asked: Filter, limit: int
     rows = await asyncio.to_thread(portal.store.alerts, asked, limit)
     firing = inbox.firing_by_service(await asyncio.to_thread(portal.store.alerts, Filter(state="firing"), limit))
     return inbox.entries(rows, firing, snapshot.catalog, portal.now())
+
+
+async def _recent(portal: Portal, snapshot: Snapshot, asked: Filter, limit: int) -> list[inbox.Entry]:
+    try:
+        return await _entries(portal, snapshot, asked, limit)
+    except StoreError:  # the frame says so
+        return []
+
+
+async def _held(portal: Portal) -> list[AlertState]:
+    try:
+        return _as_states(await asyncio.to_thread(portal.store.alerts, Filter(state="firing")))
+    except StoreError:
+        return []
 
 
 def _with_figures(text: Runbook, drawn: Mapping[str, Figure]) -> list[tuple[Block, Figure | None]]:

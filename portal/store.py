@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,14 +36,16 @@ _UPSERT: Final = """
       service = excluded.service, team = excluded.team, tier = excluded.tier, severity = excluded.severity,
       updated_at = excluded.updated_at
 """
-# An alert fires once at a time: a later start means that the end of the earlier one was never told.
+# An alert fires once at a time: a later start means that the end of the earlier one was never told. The plus keeps
+# SQLite from the index by state, with which each alert of a storm would walk over all that fire.
 _SUPERSEDE: Final = """
     UPDATE alerts SET state = 'resolved', updated_at = :now,
       ends_at = (SELECT min(later.starts_at) FROM alerts AS later
                  WHERE later.fingerprint = alerts.fingerprint AND later.starts_at > alerts.starts_at)
-    WHERE fingerprint = :fingerprint AND state = 'firing'
+    WHERE fingerprint = :fingerprint AND +state = 'firing'
       AND starts_at < (SELECT max(starts_at) FROM alerts WHERE fingerprint = :fingerprint)
 """
+_ORDERS: Final = {"firing": "severity = 'page' DESC, starts_at DESC", "resolved": "starts_at DESC"}
 _HEARTBEAT: Final = "heartbeat"
 _PROBE: Final = "probe"
 
@@ -124,17 +126,23 @@ class Store:
         return stored
 
     def alerts(self, wanted: Filter = Filter(), limit: int = 500) -> list[StoredAlert]:
-        """Return the alerts that *wanted* admits, at most *limit*: those that fire first, then the latest."""
-        given = {f.name: getattr(wanted, f.name) for f in fields(wanted) if getattr(wanted, f.name)}
-        where = " AND ".join(f"{name} = :{name}" for name in given) or "TRUE"
-        query = f"SELECT * FROM alerts WHERE {where} ORDER BY state = 'firing' DESC, starts_at DESC LIMIT :limit"  # noqa: S608 - the names are Filter's own
+        """Return the alerts that *wanted* admits, at most *limit*: firing pages first, what fires, then the latest."""
+        found = list[StoredAlert]()
         with self._transaction(write=False) as connection:
-            return [_stored(row) for row in connection.execute(query, {**given, "limit": limit})]
+            for state, order in _ORDERS.items():  # one at a time: each has an index to walk along, and sorts little
+                if wanted.state in ("", state) and len(found) < limit:
+                    where, given = _where(replace(wanted, state=state))
+                    query = f"SELECT * FROM alerts WHERE {where} ORDER BY {order} LIMIT :limit"  # noqa: S608 - the names are Filter's own
+                    rows = connection.execute(query, {**given, "limit": limit - len(found)})
+                    found += [_stored(row) for row in rows]
+        return found
 
-    def count(self, state: str) -> int:
-        """Return how many alerts are in *state*."""
+    def count(self, wanted: Filter = Filter()) -> int:
+        """Return how many alerts *wanted* admits."""
+        where, given = _where(wanted)
         with self._transaction(write=False) as connection:
-            (number,) = connection.execute("SELECT count(*) FROM alerts WHERE state = ?", (state,)).fetchone()
+            query = f"SELECT count(*) FROM alerts WHERE {where}"  # noqa: S608 - the names are Filter's own
+            (number,) = connection.execute(query, given).fetchone()
         return int(number)
 
     def last_heartbeat(self) -> float | None:
@@ -187,6 +195,11 @@ class Store:
         except sqlite3.Error as error:
             mend = "see that its folder can be written and its disk has room, or name another with --data"
             raise StoreError(f"cannot use the inbox {self._path}: {error}; {mend}") from error
+
+
+def _where(wanted: Filter) -> tuple[str, dict[str, Any]]:
+    given = {f.name: getattr(wanted, f.name) for f in fields(wanted) if getattr(wanted, f.name)}
+    return " AND ".join(f"{name} = :{name}" for name in given) or "TRUE", given
 
 
 def _row(alert: NotifiedAlert, now: float) -> dict[str, Any]:
