@@ -13,6 +13,7 @@ from seawall.catalog import Catalog
 from .store import StoredAlert
 
 _CAUSES: Final = 3  # that are named as likely
+_DEEPEST: Final = 8  # levels of symptoms beneath a cause: deeper ones cannot be read
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,20 @@ def grouped(firing: Iterable[Entry], catalog: Catalog) -> list[Group]:
     groups: dict[str, Group] = {}
     for entry in firing:
         groups.setdefault(entry.alert.service, Group(entry.alert.service, [])).entries.append(entry)
+    above = {service: next(causes(catalog, service, groups), None) for service in groups}
     roots = list[Group]()
     for service, group in groups.items():
-        above = next(causes(catalog, service, groups), None)
-        (roots if above is None else groups[above].symptoms).append(group)
+        holders = list(_upwards(service, above))
+        kept = holders[max(0, len(holders) - _DEEPEST) :]  # a longer chain goes on side by side
+        (groups[kept[0]].symptoms if kept else roots).append(group)
     return roots
+
+
+def _upwards(service: str, above: Mapping[str, str | None]) -> Iterator[str]:
+    holder = above[service]
+    while holder is not None:
+        yield holder
+        holder = above[holder]
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
