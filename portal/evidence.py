@@ -29,20 +29,23 @@ class Window:
     """The stretch of time that a page looks at; times are seconds since the epoch, lengths seconds."""
 
     name: str
-    start: float
     end: float
     scrape_interval: float = 15.0
 
     @classmethod
     def until(cls, end: float, name: str, scrape_interval: float) -> "Window":
         """Return the window of length *name* that ends at *end*; an unknown name is the default's."""
-        known = name if name in RANGES else DEFAULT_RANGE
-        return cls(known, end - RANGES[known], end, scrape_interval)
+        return cls(name if name in RANGES else DEFAULT_RANGE, end, scrape_interval)
 
     @property
     def step(self) -> float:
         """The distance between two points: never finer than the scrapes."""
-        return float(max(self.scrape_interval, round((self.end - self.start) / _POINTS)))
+        return float(max(self.scrape_interval, round(RANGES[self.name] / _POINTS)))
+
+    @property
+    def start(self) -> float:
+        """The first point: a whole number of steps before the end, so that the last one is the latest value."""
+        return self.end - RANGES[self.name] // self.step * self.step
 
     @property
     def rate_interval(self) -> float:
@@ -144,7 +147,7 @@ async def alert_states(prometheus: Prometheus, at: float, service: str = "") -> 
 
 def fill(expr: str, window: Window) -> str:
     """Return *expr* with Grafana's interval variables replaced by durations that suit *window*."""
-    values = {"__rate_interval": window.rate_interval, "__interval": window.step, "__range": window.end - window.start}
+    values = {"__rate_interval": window.rate_interval, "__interval": window.step, "__range": RANGES[window.name]}
     for name, seconds in values.items():
         expr = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", f"{round(seconds)}s", expr)
     return expr
