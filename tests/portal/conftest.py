@@ -300,5 +300,5 @@ def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with running(*command, log=folder / "log"):
         query = {"query": 'ALERTS{alertname="CheckoutFailing"} and on () (count_over_time(up[1m]) >= 3)'}
-        until(lambda: httpx.get(f"{url}/api/v1/query", params=query).json()["data"]["result"])
+        until(lambda: httpx.get(f"{url}/api/v1/query", params=query).raise_for_status().json()["data"]["result"])
         yield url
