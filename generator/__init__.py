@@ -7,11 +7,13 @@ from .packs import Pack, Packs, load_packs
 from .render import PARTS, iterate, render, view
 from .sources import PackError
 from .text import TemplateError
+from .tools import TOOL_NAMES, cache_folder, find_tool, find_tools
 from .validation import validate
 from .writer import Written, current, write
 
 __all__ = [
     "PARTS",
+    "TOOL_NAMES",
     "Addresses",
     "Alert",
     "Artifact",
@@ -24,8 +26,11 @@ __all__ = [
     "ServiceView",
     "TemplateError",
     "Written",
+    "cache_folder",
     "check",
     "current",
+    "find_tool",
+    "find_tools",
     "iterate",
     "load_packs",
     "render",

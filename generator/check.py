@@ -17,6 +17,7 @@ from .model import ServiceView
 from .packs import Packs
 from .render import view
 from .routing import routing_warnings
+from .text import counted
 from .validation import validate
 
 TOOLS: Final = ("promtool", "amtool")
@@ -53,13 +54,14 @@ def check(
     *require_tools* it is an error.
     """
     findings = [*_catalog_findings(catalog, packs)]
-    progress(f"parsing the expressions of {len(catalog.services)} services")
+    progress(f"parsing the expressions of {counted(len(catalog.services), 'service')}")
     findings += [found for name in sorted(catalog.services) for found in _expressions(view(catalog, packs, name))]
     for name, run in (("promtool", _promtool), ("amtool", _amtool)):
         tool = tools.get(name)
         if tool is None:
             severity = Severity.ERROR if require_tools else Severity.WARNING
-            text = f"is not on PATH and its checks were left out; install it (Debian: {_PACKAGES[name]})"
+            mend = f"install it (Debian: {_PACKAGES[name]}), or run seawall up once"
+            text = f"is not on PATH, so its checks were left out; {mend}"
             findings.append(Finding(name, text, severity))
         else:
             findings += run(tool, folder, progress)

@@ -1,6 +1,5 @@
 """The commands of the generator: render, check, diff, explain, init."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +18,8 @@ from .explain import explanation
 from .packs import Packs, load_packs
 from .questions import Answers, first_catalog
 from .render import PARTS, iterate
+from .text import counted
+from .tools import find_tools
 from .validation import validate
 from .writer import Written, current, write
 
@@ -82,7 +83,7 @@ def render(catalog: Path, templates: Path | None, today: datetime | None, out: P
     parts = _parts(only)
     loaded, packs = _open(catalog, templates, today)
     _warn(loaded, packs)
-    _progress(f"rendering {len(loaded.services)} services")
+    _progress(f"rendering {counted(len(loaded.services), 'service')}")
     click.echo(_summary(write(iterate(loaded, packs, only=parts), out), out))
 
 
@@ -119,7 +120,7 @@ def check(catalog: Path, templates: Path | None, today: datetime | None, require
     with tempfile.TemporaryDirectory(prefix="seawall-check-") as folder:
         out = Path(folder) / "build"
         written = write(iterate(loaded, packs), out)
-        tools = find_tools()
+        tools = find_tools(TOOLS)
         findings = run_check(loaded, packs, out, tools=tools, require_tools=require_tools, progress=_progress)
     for finding in findings:
         click.secho(str(finding), fg="yellow" if finding.severity is Severity.WARNING else "red", err=True)
@@ -132,13 +133,9 @@ def check(catalog: Path, templates: Path | None, today: datetime | None, require
 
 def _verdict(catalog: Catalog, written: Written, findings: list[Finding], *, proven: bool) -> str:
     proofs = "all proofs hold" if proven else "no proof was run"
-    warnings = f", {len(findings)} warnings" if findings else ""
-    return f"{catalog.source}: {len(catalog.services)} services, {written.total} files, {proofs}{warnings}"
-
-
-def find_tools() -> dict[str, Path | None]:
-    """Return where promtool and amtool are on PATH, or None."""
-    return {name: Path(found) if (found := shutil.which(name)) else None for name in TOOLS}
+    warnings = f", {counted(len(findings), 'warning')}" if findings else ""
+    services = counted(len(catalog.services), "service")
+    return f"{catalog.source}: {services}, {written.total} files, {proofs}{warnings}"
 
 
 @click.command()
@@ -217,7 +214,11 @@ def init(catalog: Path, **given: Any) -> None:
     packs = load_packs()
     answers = _ask(packs, given) if sys.stdin.isatty() else given
     text = first_catalog(packs, Answers(**{key: value for key, value in answers.items() if value is not None}))
-    catalog.write_text(text, encoding="utf-8")
+    try:
+        with catalog.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise SeawallError(f"{catalog}: cannot be written: {error.strerror}") from None
     click.echo(f"{catalog}: written. Next: seawall check {catalog}")
 
 
@@ -229,6 +230,11 @@ def _ask(packs: Packs, given: dict[str, Any]) -> dict[str, Any]:
         ("kind", f"What is it ({', '.join(packs.kinds)})", "http"),
     ):
         answers[key] = answers[key] or click.prompt(question, default=default)
-    if not answers["target"] and not answers["url"]:
+    if answers["target"] or answers["url"]:
+        return answers
+    pack = packs.by_kind.get(answers["kind"])
+    if pack is None or pack.up == "up":
         answers["target"] = click.prompt("Where are its metrics (host:port)", default="localhost:9464")
+    else:  # it has no metrics endpoint of its own: the exporter asks it
+        answers["url"] = click.prompt("Where does the exporter reach it", default=f"{answers['kind']}://localhost")
     return answers

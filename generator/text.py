@@ -39,6 +39,11 @@ class Raw(str):
     __slots__ = ()
 
 
+def counted(many: int, noun: str) -> str:
+    """Return *many* with its *noun*: ``1 service``, ``2 services``."""
+    return f"{many} {noun}" if many == 1 else f"{many} {noun}s"
+
+
 def number(value: float) -> str:
     """Write *value* as a person would: no exponent, no float noise, no trailing zeros."""
     value = float(value)

@@ -1,6 +1,6 @@
 """The stack as local processes: started, supervised, watched, stopped."""
 
-from .binaries import find_tool, find_tools, provide_tools
+from .binaries import provide_tools
 from .layout import Layout
 from .lifecycle import NotRunningError, StackError
 from .state import Plan, ProcessSpec, ProcessState, StackState
@@ -16,8 +16,6 @@ __all__ = [
     "Request",
     "StackError",
     "StackState",
-    "find_tool",
-    "find_tools",
     "provide_tools",
     "up",
 ]

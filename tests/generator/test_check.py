@@ -12,6 +12,12 @@ HOST: Final = f"{TEAMS}  machine: {{kind: host, team: payments, tier: 2, targets
 REDIS: Final = f"{TEAMS}  cache: {{kind: redis, team: payments, tier: 2, url: 'redis://a:6379'}}\n"
 
 
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tool that was fetched on this machine is found."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
     """A catalog of one Redis."""
@@ -33,7 +39,7 @@ def test_a_sound_catalog_passes(catalog: Path) -> None:
     result = run("check", catalog, "--require-tools")
 
     assert 0 == result.exit_code, result.output
-    assert result.stdout.startswith(f"{catalog}: 1 services, ")
+    assert result.stdout.startswith(f"{catalog}: 1 service, ")
     assert "all proofs hold" in result.stdout
 
 
@@ -79,10 +85,24 @@ def test_a_missing_tool_is_said_plainly(catalog: Path, tmp_path: Path, monkeypat
 
     assert 0 == result.exit_code
     for tool, package in (("promtool", "prometheus"), ("amtool", "prometheus-alertmanager")):
-        said = f"warning: {tool}: is not on PATH and its checks were left out; install it (Debian: {package})"
+        said = f"warning: {tool}: is not on PATH, so its checks were left out; install it (Debian: {package})"
         assert said in result.stderr
     assert "all proofs hold" not in result.stdout
     assert "no proof was run" in result.stdout
+
+
+def test_what_up_has_fetched_is_found(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which only `seawall up` brought the tools can check with them."""
+    folder = tmp_path / "cache/seawall/tools/debian/usr/bin"
+    folder.mkdir(parents=True)
+    for tool in ("promtool", "amtool"):
+        found = shutil.which(tool)
+        assert found
+        (folder / tool).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("check", catalog, "--require-tools")
+
+    assert (0, True) == (result.exit_code, "all proofs hold" in result.stdout)
 
 
 @pytest.mark.parametrize("missing", ["promtool", "amtool"])
