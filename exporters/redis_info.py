@@ -108,7 +108,7 @@ OFFSET: Final = gauge("redis_connected_slave_offset_bytes", "bytes", "How far th
 
 _COMMANDS: Final = {
     "calls": (counter("redis_commands_total", "", "Calls of each command.", "cmd"), 1.0),
-    "usec": (counter("redis_commands_duration_seconds_total", "seconds", "Time spent in each command.", "cmd"), 1e-6),
+    "usec": (counter("redis_commands_duration_seconds_total", "seconds", "Time spent in each command.", "cmd"), 1e6),
     "failed_calls": (counter("redis_commands_failed_calls_total", "", "Calls that failed in the command.", "cmd"), 1.0),
     "rejected_calls": (
         counter("redis_commands_rejected_calls_total", "", "Calls refused before the command ran.", "cmd"),
@@ -136,10 +136,10 @@ def parse(text: str) -> Info:
     return {key: value for key, colon, value in pairs if colon}
 
 
-def number(info: Info, key: str, unit: float = 1.0) -> float | None:
-    """Return the field *key* times *unit*; None where the server did not answer it, or answered no number."""
+def number(info: Info, key: str, per: float = 1.0) -> float | None:
+    """Return the field *key* divided by *per*; None where the server did not answer it, or answered no number."""
     try:
-        return float(info[key]) * unit
+        return float(info[key]) / per
     except (KeyError, ValueError):
         return None
 
@@ -149,7 +149,7 @@ def families(info: Info) -> Iterator[Metric]:
     yield INSTANCE.samples({tuple(info.get(key, "") for _, key in _INSTANCE_FIELDS): 1})
     for key, family in _NUMBERS.items():
         yield family.value(number(info, key))
-    yield _FORK.value(number(info, "latest_fork_usec", 1e-6))
+    yield _FORK.value(number(info, "latest_fork_usec", 1e6))
     for key, family in _STATUSES.items():
         yield family.value(info[key] == "ok" if key in info else None)
     yield from _as_replica(info)
@@ -180,8 +180,8 @@ def _as_master(info: Info) -> Iterator[Metric]:
 def _commands(info: Info) -> Iterator[Metric]:
     rows = {key.removeprefix("cmdstat_"): _row(value) for key, value in info.items() if key.startswith("cmdstat_")}
     rows = bounded(rows, "calls")
-    for key, (family, unit) in _COMMANDS.items():
-        yield family.samples({(command,): number(row, key, unit) for command, row in rows.items()})
+    for key, (family, per) in _COMMANDS.items():
+        yield family.samples({(command,): number(row, key, per) for command, row in rows.items()})
 
 
 def _databases(info: Info) -> Iterator[Metric]:
