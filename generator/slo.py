@@ -7,7 +7,8 @@ from typing import Final
 MAX_WEIGHT: Final = 50
 BOOTSTRAP_DAYS: Final = 7
 RAW_WINDOWS: Final = ("5m", "30m", "1h")
-CHAINED_WINDOWS: Final = ("2h", "6h", "1d", "3d")
+QUICK_WINDOWS: Final = ("2h", "6h")  # chained from those, as often
+SLOW_WINDOWS: Final = ("1d", "3d")  # chained from those, every five minutes
 SECONDS: Final = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21600, "1d": 86400, "3d": 259200}
 
 

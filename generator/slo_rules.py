@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seawall import conventions
-from seawall.catalog import Catalog, Service, Slo
+from seawall.catalog import Catalog, Duration, Service, Slo
 
 from . import slo as arithmetic
 from .dialects import Dialect, find_dialect
@@ -20,7 +20,9 @@ SLOW_INTERVAL: Final = "5m"
 SHARED_ORDER: Final = ("seawall-slo-burn-rates", "seawall-slo-slow", "seawall-slo-hourly", "seawall-slo-budgets")
 _INFO: Final = "seawall:slo_rules:info"
 _ON: Final = "on (job, slo)"
-_AGE: Final = "(time() - seawall:slo_seen:timestamp_min3d)"
+# What is recorded every five minutes is not there while the next evaluation runs: Prometheus looks back no longer.
+_KEPT: Final = "15m"
+_AGE: Final = f"(time() - last_over_time(seawall:slo_seen:timestamp_min3d[{_KEPT}]))"
 
 
 @dataclass(frozen=True, order=True)
@@ -37,8 +39,8 @@ class Signature:
     @property
     def name(self) -> str:
         """A readable and stable id."""
-        text = f"{self.kind}-{self.dialect}-{self.slo}"
-        text += f"-{number(self.under)}s" if self.under else ""
+        text = f"{self.kind}.{self.dialect}.{self.slo}"  # no name has a dot, so that no two are told alike
+        text += f".{number(self.under)}s" if self.under else ""
         digest = hashlib.sha256(repr(self.match).encode()).hexdigest()[:6]
         return f"{text}-{digest}" if self.match else text
 
@@ -157,14 +159,14 @@ def _restated(slo: "Slo | Signature") -> str:
 
 def _filters(slo: Slo, dialect: Dialect) -> Iterable[str]:
     if slo.routes:
-        yield f'{dialect.labels["route"]}=~"{promql_string("|".join(_route_regex(route) for route in slo.routes))}"'
+        yield f'{dialect.labels["route"]}=~"{promql_string("|".join(route_regex(route) for route in slo.routes))}"'
     if slo.methods:
         yield f'{dialect.labels["method"]}=~"{promql_string("|".join(slo.methods))}"'
     for label, value in sorted(slo.exclude.items()):
         yield f'{label}!~"{promql_string(value)}"'
 
 
-def _route_regex(route: str) -> str:
+def route_regex(route: str) -> str:
     """Return the regular expression of a route; ``*`` stands for anything, all else for itself."""
     special = set("\\.+?()[]{}|^$")
     return "".join(".*" if letter == "*" else f"\\{letter}" if letter in special else letter for letter in route)
@@ -175,10 +177,12 @@ def _joined(*matchers: str) -> str:
 
 
 def _burn_rules() -> list[Rule]:
-    rules = [_chained(kind, window, "rate5m") for window in ("2h", "6h") for kind in ("total", "bad", "good")]
+    rules = [
+        _chained(kind, window, "rate5m") for window in arithmetic.QUICK_WINDOWS for kind in ("total", "bad", "good")
+    ]
     for window in arithmetic.SECONDS:
         labels = {"window": window}
-        rate = {kind: f"slo:{kind}:rate{window}" for kind in ("total", "bad")}
+        rate = {kind: _recorded(kind, window) for kind in ("total", "bad")}
         rules.append({"record": "slo:error:ratio", "expr": f"{rate['bad']} / ({rate['total']} > 0)", "labels": labels})
         rules.append({"record": "slo:burn_rate:ratio", "expr": _burn_rate(window), "labels": labels})
         rules.append({"record": "slo:bad:events", "expr": _bad_events(window), "labels": labels})
@@ -186,11 +190,12 @@ def _burn_rules() -> list[Rule]:
 
 
 def _burn_rate(window: str) -> str:
-    weight = (
-        f"clamp(slo:total:rate{window} / (last_over_time(seawall:slo_total:mean[2h]) > 0), 1, {arithmetic.MAX_WEIGHT})"
-    )
-    settled = f"last_over_time(slo:history:days[2h]) >= {arithmetic.BOOTSTRAP_DAYS}"
-    one = f"(0 * slo:total:rate{window} + 1)"
+    total = _recorded("total", window)
+    weight = f"clamp({total} / (last_over_time(seawall:slo_total:mean[2h]) > 0), 1, {arithmetic.MAX_WEIGHT})"
+    # A period of seven days never shows seven whole ones: the oldest sample in it is up to an hour younger.
+    enough = f"clamp_max(0.9 * slo:period:days, {arithmetic.BOOTSTRAP_DAYS})"
+    settled = f"last_over_time(slo:history:days[2h]) >= {_ON} {enough}"
+    one = f"(0 * {total} + 1)"
     ratio = f'slo:error:ratio{{window="{window}"}} / {_ON} group_left () (1 - slo:objective:ratio)'
     return f"{ratio} * {_ON} group_left () (({weight} and {_ON} ({settled})) or {one})"
 
@@ -200,7 +205,12 @@ def _bad_events(window: str) -> str:
     seconds = arithmetic.SECONDS[window]
     if window in arithmetic.RAW_WINDOWS:
         return f"slo:bad:rate{window} * {seconds}"
-    return f"slo:bad:rate{window} * {_ON} clamp_max({_AGE}, {seconds})"
+    return f"{_recorded('bad', window)} * {_ON} clamp_max({_AGE}, {seconds})"
+
+
+def _recorded(kind: str, window: str) -> str:
+    series = f"slo:{kind}:rate{window}"
+    return f"last_over_time({series}[{_KEPT}])" if window in arithmetic.SLOW_WINDOWS else series
 
 
 def _slow_rules() -> list[Rule]:
@@ -210,7 +220,7 @@ def _slow_rules() -> list[Rule]:
     ]
     chained = [
         {"record": f"slo:{kind}:rate{window}", "expr": f"avg_over_time(seawall:slo_{kind}:rate5m_every5m[{window}])"}
-        for window in ("1d", "3d")
+        for window in arithmetic.SLOW_WINDOWS
         for kind in ("total", "bad", "good")
     ]
     seen = {"record": "seawall:slo_seen:timestamp", "expr": "0 * slo:total:rate5m + time()"}
@@ -232,7 +242,7 @@ def _budget_rules(periods: list[float]) -> list[Rule]:
     for seconds in periods:
         days = seconds / 86400
         only = f"and {_ON} (slo:period:days == {number(days)})"
-        window = f"{number(seconds / 3600)}h"
+        window = str(Duration(seconds))
         rules += [_mean(kind, window, only) for kind in ("total", "bad")]
         rules.append({"record": "slo:history:days", "expr": f"{_history(window)} {only}"})
     spent = "seawall:slo_bad:mean * slo:history:days"

@@ -1,6 +1,7 @@
 """Hypothesis strategies that more than one room draws from: any valid catalog, with hostile free text."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -45,6 +46,18 @@ _EVERY_DAY: Final = (
 )
 _ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 _BEGINNING: Final = datetime(2026, 1, 1)
+_PATTERNS: Final = (
+    "5..",
+    "2.+",
+    "GET|HEAD",
+    "bot",
+    ".*[.]Timeout(Error)?",
+    r"a\.b",
+    "(?:x|y)z*",
+    "[^a-z]+?",
+    "^red$",
+)
+Alerts = Mapping[str, Sequence[str] | Mapping[str, st.SearchStrategy[dict[str, Any]]]]
 
 
 def texts() -> st.SearchStrategy[str]:
@@ -62,8 +75,11 @@ def durations(least: int = 1, most: int = 86400) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def valid_catalogs(draw: st.DrawFn, alerts: Mapping[str, Sequence[str]] | None = None, most: int = 5) -> dict[str, Any]:
-    """Draw a catalog of at most *most* services that load() takes; *alerts* names those to override, by kind."""
+def valid_catalogs(draw: st.DrawFn, alerts: Alerts | None = None, most: int = 5) -> dict[str, Any]:
+    """Draw a catalog of at most *most* services that load() takes.
+
+    *alerts* names those to override, by kind: a list, or a mapping to a strategy of what more an override may say.
+    """
     teams = draw(st.lists(_NAME, min_size=1, max_size=3, unique=True))
     names = draw(st.lists(_NAME, min_size=1, max_size=most, unique=True))
     services = {name: draw(_services(name, names, teams, alerts or {})) for name in names}
@@ -125,9 +141,7 @@ def _matches() -> st.SearchStrategy[dict[str, str]]:
 
 
 @st.composite
-def _services(
-    draw: st.DrawFn, name: str, names: list[str], teams: list[str], alerts: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
+def _services(draw: st.DrawFn, name: str, names: list[str], teams: list[str], alerts: Alerts) -> dict[str, Any]:
     kind = draw(st.sampled_from(KINDS))
     service = draw(
         st.fixed_dictionaries(
@@ -135,9 +149,9 @@ def _services(
             optional={
                 "tier": st.sampled_from([1, 2, 3]),
                 "description": texts(),
-                "targets": st.lists(
-                    st.sampled_from(["localhost:9464", "[::1]:9465", f"{name}:80"]), max_size=2, unique=True
-                ),
+                "targets": _targets(name),
+                "metrics_path": st.sampled_from(["/metrics", "/q/metrics"]),
+                "scheme": st.sampled_from(["http", "https"]),
                 "match": _matches(),
                 "depends_on": _edges([other for other in names if other != name]),
                 "runbook": _notes(),
@@ -154,8 +168,21 @@ def _services(
         service["slos"] = draw(st.dictionaries(_NAME, _slos(kind), max_size=3))
         service["capacity"] = draw(_capacities())
     if alerts.get(kind):
-        service["alerts"] = draw(st.dictionaries(st.sampled_from(sorted(alerts[kind])), _overrides(), max_size=3))
+        chosen = draw(st.lists(st.sampled_from(sorted(alerts[kind])), max_size=3, unique=True))
+        service["alerts"] = {alert: draw(_overrides()) | draw(_more(alerts[kind], alert)) for alert in chosen}
     return service
+
+
+def _targets(name: str) -> st.SearchStrategy[Any]:
+    discovered = [{"names": [name], "type": "A", "port": 80}]
+    return st.one_of(
+        st.lists(st.sampled_from(["localhost:9464", "[::1]:9465", f"{name}:80"]), max_size=2, unique=True),
+        st.just({"dns_sd_configs": discovered}),
+    )
+
+
+def _more(alerts: Sequence[str] | Mapping[str, st.SearchStrategy[dict[str, Any]]], alert: str) -> Any:
+    return alerts[alert] if isinstance(alerts, Mapping) else st.just({})
 
 
 def _edges(others: list[str]) -> st.SearchStrategy[Any]:
@@ -180,6 +207,10 @@ def _slos(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         routes = st.lists(st.one_of(st.just("/pay"), texts()), min_size=1, max_size=2)
         methods = st.lists(st.sampled_from(["GET", "POST"]), min_size=1, unique=True)
         slo |= draw(st.fixed_dictionaries({}, optional={"routes": routes, "methods": methods}))
+    patterns = st.one_of(st.sampled_from(_PATTERNS), texts().filter(bool).map(re.escape))
+    restated = st.dictionaries(st.sampled_from(["client", "tenant"]), patterns, max_size=1)
+    windows = st.sampled_from(["2d", "36h12h", "7d", "90d"])
+    slo |= draw(st.fixed_dictionaries({}, optional={"window": windows, "exclude": restated, "bad": restated}))
     return slo
 
 

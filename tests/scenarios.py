@@ -1,0 +1,98 @@
+"""Rendered rules under generated traffic: catalogs in, promtool's own verdict out."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seawall.catalog import Catalog, load
+from seawall.generator import load_packs, render
+from seawall.generator.packs import Packs
+from seawall.generator.slo_rules import SHARED_ORDER
+from seawall.generator.writer import write
+
+TODAY = date(2026, 11, 24)
+
+
+@cache
+def packs() -> Packs:
+    """Return Seawall's own packs, read once."""
+    return load_packs()
+
+
+def loaded(text: str, folder: Path) -> Catalog:
+    """Return the catalog that *text* says."""
+    file = folder / "catalog.yaml"
+    file.write_text(text)
+    return load(file, today=TODAY)
+
+
+def rendered(text: str, folder: Path) -> Path:
+    """Return the folder into which the catalog that *text* says was rendered."""
+    write(render(loaded(text, folder), packs()), folder / "out")
+    return folder / "out"
+
+
+def said(*command: str) -> str:
+    """Return what *command* says where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def verdict(
+    promtool: str,
+    folder: Path,
+    tests: Sequence[Mapping[str, Any]],
+    *,
+    more: Sequence[Mapping[str, Any]] = (),
+    every: str = "1m",
+) -> str:
+    """Return what promtool says of *tests* on all rules in *folder*; *more* rules are evaluated last."""
+    rules = folder.resolve() / "prometheus/rules"
+    files = sorted(rules.glob("*.yml"))
+    groups = {group["name"]: None for file in files for group in yaml.safe_load(file.read_text())["groups"]}
+    own = [name for name in groups if name.endswith("-slos")]
+    shared = [name for name in groups if name.startswith("_")]
+    alerts = [name for name in groups if name not in (*own, *shared, *SHARED_ORDER)]
+    extra = folder.parent / "more.yml"
+    extra.write_text(yaml.safe_dump({"groups": [{"name": "more", "rules": list(more)}]}))
+    content = {
+        "rule_files": [*map(str, files), *([str(extra)] if more else [])],
+        "evaluation_interval": every,
+        "group_eval_order": [*own, *shared, *SHARED_ORDER, *alerts, *(["more"] if more else [])],
+        "tests": list(tests),
+    }
+    file = folder.parent / "scenario.yml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return said(promtool, "test", "rules", str(file))
+
+
+def counter(*phases: tuple[int, float]) -> str:
+    """Return a counter in promtool's notation: (samples, growth between two) after each other."""
+    parts, level = [], 0.0
+    for samples, growth in phases:
+        parts.append(f"{level:.10g}+{growth:.10g}x{samples - 1}")
+        level += samples * growth
+    return " ".join(parts)
+
+
+def requests(job: str, status: str, values: str, **labels: str) -> list[dict[str, str]]:
+    """Return the counter of an http service's requests with *status*, and the buckets of as quick ones."""
+    own = {"http_request_method": "GET", "http_route": "/", "job": job, "http_response_status_code": status} | labels
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(own.items()))
+    name = "http_server_request_duration_seconds"
+    buckets = [f'{name}_bucket{{{inside},le="{le}"}}' for le in ("0.3", "1", "+Inf")]
+    return [{"series": series, "values": values} for series in (f"{name}_count{{{inside}}}", *buckets)]
+
+
+def check(expr: str, at: str, *samples: tuple[str, float]) -> dict[str, Any]:
+    """Return the expectation that *expr* gives exactly *samples*, (labels, value), at a time."""
+    return {
+        "expr": expr,
+        "eval_time": at,
+        "exp_samples": [{"labels": labels, "value": value} for labels, value in samples],
+    }
