@@ -1,13 +1,18 @@
 """The first catalog: from a few answers to YAML that a person goes on with."""
 
 import difflib
+import json
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from string import Template
 from typing import Final
 
-from seawall.catalog import SeawallError
+from seawall.catalog import CatalogError, SeawallError, Severity, load
 
 from .packs import Packs
+from .text import number
+from .validation import validate
 
 _TEXT: Final = Template(
     """\
@@ -43,16 +48,31 @@ class Answers:
 
 
 def first_catalog(packs: Packs, answers: Answers) -> str:
-    """Return the YAML of a catalog with one service; raise SeawallError for a kind that has no pack."""
+    """Return the YAML of a catalog with one service; raise SeawallError for an answer that does not fit."""
     if answers.kind not in packs.kinds:
         close = difflib.get_close_matches(answers.kind, packs.kinds, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(packs.kinds)}"
         raise SeawallError(f"there is no pack for kind {answers.kind!r}; {hint}")
     text = _TEXT.substitute(team=answers.team, service=answers.service, kind=answers.kind)
     if answers.target:
-        text += f'    targets: ["{answers.target}"]\n'
+        text += f"    targets: [{json.dumps(answers.target)}]\n"
     if answers.url:
-        text += f'    url: "{answers.url}"\n'
+        text += f"    url: {json.dumps(answers.url)}\n"
     if any(kind == answers.kind for kind, _ in packs.dialects):
-        text += f"    slos:\n      availability: {{objective: {answers.objective:g}}}\n"
+        text += f"    slos:\n      availability: {{objective: {number(answers.objective)}}}\n"
+    _check(packs, text)
     return text
+
+
+def _check(packs: Packs, text: str) -> None:
+    """Raise what is wrong with the answers, without the places: there is no file yet that has them."""
+    with tempfile.TemporaryDirectory(prefix="seawall-init-") as folder:
+        path = Path(folder) / "catalog.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            problems = validate(load(path), packs)
+        except CatalogError as error:
+            problems = error.problems
+    said = [problem.message for problem in problems if problem.severity is Severity.ERROR]
+    if said:
+        raise SeawallError("\n".join(said))
