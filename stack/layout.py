@@ -4,8 +4,11 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from seawall.catalog import SeawallError
+
+_MARK: Final = "*\n"  # of the state folder's own .gitignore
 
 
 class StateFolderError(SeawallError):
@@ -24,6 +27,15 @@ class Layout:
         return cls(folder.absolute())
 
     @property
+    def is_ours(self) -> bool:
+        """Whether the folder was made by ``create``."""
+        return self._mark.is_file() and self._mark.read_text(encoding="utf-8", errors="replace") in ("", _MARK)
+
+    @property
+    def _mark(self) -> Path:
+        return self.root / ".gitignore"
+
+    @property
     def build(self) -> Path:
         """What was rendered from the catalog."""
         return self.root / "build"
@@ -32,6 +44,11 @@ class Layout:
     def logs(self) -> Path:
         """One log a process, rotated by size."""
         return self.root / "logs"
+
+    @property
+    def kept(self) -> Path:
+        """A copy of the last catalog that could be rendered, beneath its own name."""
+        return self.root / "kept"
 
     @property
     def data(self) -> Path:
@@ -63,11 +80,19 @@ class Layout:
         return self.logs / f"{name}.log"
 
     def create(self) -> None:
-        """Make the folders, readable by their owner alone and ignored by git; raise StateFolderError."""
+        """Make the folders, readable by their owner alone and ignored by git; raise StateFolderError.
+
+        A folder that holds something else is refused: its files are somebody's.
+        """
         try:
-            for folder in (self.root, self.logs, self.data):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.root / ".gitignore").write_text("*\n")
+            if self.root.exists() and any(self.root.iterdir()) and not self.is_ours:
+                raise StateFolderError(f"{self.root} is not a folder of Seawall's; choose another with --state")
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._mark.exists():
+                self._mark.write_text(_MARK)
+            for folder in (self.logs, self.data):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            self.lock.open("a").close()  # what cannot be written to is told now, not in the middle of a start
         except OSError as error:
             raise StateFolderError(
                 f"cannot keep the stack's files in {self.root}: {error.strerror}; choose another folder with --state"

@@ -37,7 +37,13 @@ class NotRunningError(StackError):
 @contextmanager
 def locked(layout: Layout, tell: Callable[[str], None], patience: float = _LOCK_PATIENCE) -> Iterator[None]:
     """Hold the state folder's lock; wait up to *patience* seconds for another command that holds it."""
-    with layout.lock.open("w") as file:
+    try:
+        file = layout.lock.open("a")
+    except OSError as error:
+        raise StackError(
+            f"cannot take the lock {layout.lock}: {error.strerror}; is {layout.root} another user's?"
+        ) from None
+    with file:
         deadline, told = time.monotonic() + patience, False
         while True:
             try:

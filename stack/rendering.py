@@ -1,14 +1,17 @@
 """From the catalog to the stack's build folder: rendered, checked with the real tools, and only then served."""
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seawall.catalog import Catalog, SeawallError, Severity, load
 from seawall.generator import Addresses, Finding, check, load_packs, render, write
 
 from .components import PORTS
+from .layout import Layout
 
 Tell = Callable[[str], None]
 
@@ -29,7 +32,7 @@ class Source:
         digest = hashlib.sha256(repr(options).encode())
         for root in (self.catalog, self.templates):
             for file in _files(root):
-                digest.update(repr((str(file), hashlib.sha256(file.read_bytes()).digest())).encode())
+                digest.update(repr((str(file), hashlib.sha256(_bytes(file)).digest())).encode())
         return digest.hexdigest()
 
 
@@ -37,6 +40,45 @@ def _files(root: Path | None) -> list[Path]:
     if root is None:
         return []
     return sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:  # loading it will say what is wrong
+        return b""
+
+
+def keep(source: Source, layout: Layout) -> None:
+    """Keep a copy of the catalog of *source*, which could be rendered: the next start may find it broken.
+
+    A full disk costs the copy, not the start.
+    """
+    new = layout.root / ".kept"
+    with suppress(OSError):
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        copy = new / source.catalog.absolute().name
+        if source.catalog.is_dir():
+            shutil.copytree(source.catalog, copy, ignore=_not_catalog)
+        else:
+            shutil.copyfile(source.catalog, copy)
+        shutil.rmtree(layout.kept, ignore_errors=True)
+        new.replace(layout.kept)
+
+
+def _not_catalog(folder: str, names: list[str]) -> set[str]:
+    """Return what a catalog's folder holds beside the catalog: hidden files, other files, links to folders."""
+    paths = {name: Path(folder, name) for name in names}
+    linked = {name for name, path in paths.items() if path.is_dir() and path.is_symlink()}
+    others = {name for name, path in paths.items() if not path.is_dir() and path.suffix not in (".yaml", ".yml")}
+    return linked | others | {name for name in names if name.startswith(".")}
+
+
+def kept(source: Source, layout: Layout) -> Source | None:
+    """Return *source* with the copy that ``keep`` made in place of its catalog; None where there is none."""
+    copy = layout.kept / source.catalog.absolute().name
+    return replace(source, catalog=copy) if copy.exists() else None
 
 
 def load_source(source: Source, ports: Mapping[str, int]) -> Catalog:
@@ -78,4 +120,4 @@ def _require_no_errors(findings: Sequence[Finding]) -> None:
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         lines = "\n".join(str(finding) for finding in errors)
-        raise CheckError(f"{lines}\nNothing was started. Mend the catalog, or start without the checks: --no-check")
+        raise CheckError(f"{lines}\nMend the catalog, or go on without the checks: --no-check")

@@ -3,11 +3,11 @@
 import secrets
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from seawall.catalog import Catalog
+from seawall.catalog import Catalog, SeawallError
 from seawall.generator import Finding
 
 from .binaries import provide_tools
@@ -16,7 +16,7 @@ from .layout import Layout
 from .lifecycle import StackError, Watch, clean_up, launch, locked, reload, running, shut_down, wait_until_healthy
 from .ports import require_free
 from .processes import load_processes
-from .rendering import Source, build, load_source
+from .rendering import Source, build, keep, kept, load_source
 from .state import Plan, ProcessSpec, StackState
 
 
@@ -40,13 +40,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``up`` did, and the stack as it is now; *changed*: the catalog or the options differ from what runs."""
+    """What ``up`` did, and the stack as it is now.
+
+    *changed*: the catalog or the options differ from what runs. *broken*: what is wrong with the catalog, where the
+    last good one was started in its place.
+    """
 
     did: Literal["started", "reloaded", "nothing"]
     state: StackState
     plan: Plan
     findings: tuple[Finding, ...] = ()
     changed: bool = False
+    broken: str = ""
 
 
 def up(request: Request, environment: Mapping[str, str], tell: Callable[[str], None], watch: Watch) -> Outcome:
@@ -64,25 +69,55 @@ def up(request: Request, environment: Mapping[str, str], tell: Callable[[str], N
         return _start(request, environment, tell, watch)
 
 
+@dataclass(frozen=True)
+class _Rendered:
+    """What could be rendered: the source of it, its catalog, and the warnings; *broken* as in ``Outcome``."""
+
+    source: Source
+    catalog: Catalog
+    findings: list[Finding]
+    broken: str = ""
+
+
 def _start(request: Request, environment: Mapping[str, str], tell: Callable[[str], None], watch: Watch) -> Outcome:
-    layout, fingerprint = request.layout, request.fingerprint()
-    catalog = load_source(request.source, request.ports)
-    example = _example(request)
+    layout, fingerprint, example = request.layout, request.fingerprint(), _example(request)
     tools = provide_tools(environment, tell)
-    processes = components(_setting(request, catalog, tools)) + example
-    require_free(processes, str(request.processes))
-    checkers = tools if request.check else None
-    findings = build(catalog, request.source, layout.build, addresses(request.ports), checkers, tell)
+    require_free(components(_setting(request, Catalog(seawall=1), tools)) + example, str(request.processes))
+    rendered = _render_or_keep(request, tools, tell)
+    processes = components(_setting(replace(request, source=rendered.source), rendered.catalog, tools)) + example
+    require_free(processes, str(request.processes))  # again, as the checks may have taken a minute
     plan = Plan(
         token=secrets.token_hex(16),
         fingerprint=fingerprint,
-        catalog=str(request.source.catalog),
+        catalog=str(rendered.source.catalog),
         portal=f"http://localhost:{request.ports['portal']}",
         has_example=bool(example),
         processes=processes,
     )
     tell(f"starting {len(processes)} processes")
-    return Outcome("started", _run(layout, plan, request.seconds, watch), plan, tuple(findings))
+    state = _run(layout, plan, request.seconds, watch)
+    return Outcome("started", state, plan, tuple(rendered.findings), broken=rendered.broken)
+
+
+def _render_or_keep(request: Request, tools: Mapping[str, Path], tell: Callable[[str], None]) -> _Rendered:
+    """Render what was asked for; where that is broken, the last good catalog: a restart must not end the monitoring."""
+    try:
+        rendered = _render(request, request.source, tools, tell)
+    except SeawallError as error:
+        good = kept(request.source, request.layout)
+        if good is None:
+            raise
+        tell(f"{error}\nThe catalog is broken; starting with the last good one, {good.catalog}")
+        return replace(_render(request, good, tools, tell), broken=str(error))
+    keep(request.source, request.layout)
+    return rendered
+
+
+def _render(request: Request, source: Source, tools: Mapping[str, Path], tell: Callable[[str], None]) -> _Rendered:
+    catalog = load_source(source, request.ports)
+    checkers = tools if request.check else None
+    findings = build(catalog, source, request.layout.build, addresses(request.ports), checkers, tell)
+    return _Rendered(source, catalog, findings)
 
 
 def _run(layout: Layout, plan: Plan, seconds: float, watch: Watch) -> StackState:
@@ -116,8 +151,8 @@ def _reload(
         raise StackError(
             "what the processes are started with has changed too; run: seawall down, then seawall up again"
         )
-    checkers = tools if request.check else None
-    findings = build(catalog, request.source, request.layout.build, addresses(request.ports), checkers, tell)
+    findings = _render(request, request.source, tools, tell).findings
+    keep(request.source, request.layout)
     plan.write(request.layout.plan)
     reload(request.layout)
     return Outcome("reloaded", state, plan, tuple(findings))

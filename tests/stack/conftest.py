@@ -44,21 +44,24 @@ def layout(tmp_path: Path) -> Layout:
     return made
 
 
+_given: set[int] = set()
+
+
+def choose_port() -> int:
+    """Return a port which was free a moment ago; each is given once."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
+
+
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """A function that returns ports which were free a moment ago, each once."""
-    given: set[int] = set()
-
-    def choose() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            if port not in given:
-                given.add(port)
-                return port
-
-    return choose
+    return choose_port
 
 
 @pytest.fixture
