@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def first_catalog(packs: Packs, answers: Answers) -> str:
         close = difflib.get_close_matches(answers.kind, packs.kinds, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(packs.kinds)}"
         raise SeawallError(f"there is no pack for kind {answers.kind!r}; {hint}")
-    text = _TEXT.substitute(team=answers.team, service=answers.service, kind=answers.kind)
+    text = _TEXT.substitute(team=_name(answers.team), service=_name(answers.service), kind=answers.kind)
     if answers.target:
         text += f"    targets: [{json.dumps(answers.target)}]\n"
     if answers.url:
@@ -62,6 +63,11 @@ def first_catalog(packs: Packs, answers: Answers) -> str:
         text += f"    slos:\n      availability: {{objective: {number(answers.objective)}}}\n"
     _check(packs, text)
     return text
+
+
+def _name(given: str) -> str:
+    """Return a name as it is, and anything else as text that stays one value: the check says what is wrong with it."""
+    return given if re.fullmatch("[a-z][a-z0-9-]*", given) else json.dumps(given)
 
 
 def _check(packs: Packs, text: str) -> None:
