@@ -42,15 +42,15 @@ class Slo(Model):
     under: Duration | None = None
     """The threshold of a latency SLO: a request that takes longer is bad."""
     window: Duration | None = None  # load() puts defaults.slo_window here
-    """The period of the error budget; `defaults.slo_window` where this is left out."""
+    """The period of the error budget, two days or more; `defaults.slo_window` where this is left out."""
     routes: tuple[str, ...] = ()
     """The routes whose requests count; all where this is left out."""
     methods: tuple[str, ...] = ()
     """The HTTP methods whose requests count; all where this is left out."""
     exclude: dict[Label, str] = Field(default_factory=dict)
-    """Labels and values of events that do not count."""
+    """Labels and patterns of values: events that match any of them do not count."""
     bad: dict[Label, str] = Field(default_factory=dict)
-    """Labels and values of the events that are bad, in place of the dialect's own."""
+    """Labels and patterns of values: events that match all of them are bad, in place of the dialect's own."""
     floor: Whole = Field(default=10, ge=1)
     """Bad events in the long window below which no burn rate alerts."""
 
