@@ -62,7 +62,9 @@ def _own_jobs(addresses: Addresses) -> list[dict[str, Any]]:
 
 def _discovered(service: Service) -> dict[str, Any]:
     assert isinstance(service.targets, dict)
-    relabel = [{"target_label": label, "replacement": value} for label, value in sorted(service.match.items())]
+    # A $ would begin a group of the rule's regular expression.
+    texts = {label: value.replace("$", "$$") for label, value in sorted(service.match.items())}
+    relabel = [{"target_label": label, "replacement": text} for label, text in texts.items()]
     return {
         "job_name": service.name,
         "metrics_path": service.metrics_path,

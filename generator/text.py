@@ -16,7 +16,8 @@ import jinja2
 
 from seawall.catalog import Duration, Position, SeawallError
 
-_GO_BRACES: Final = re.compile(r"\{\{|\}\}")
+# A whole run at once, and a last brace, which what follows in the template could make two.
+_GO_BRACES: Final = re.compile(r"[{}]{2,}|\{\Z")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
 _NUMBERED: Final = re.compile(r"^(\d+)([.)])")
 _TICKS: Final = re.compile(r"`{3,}")

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("seawall", deadline=None)  # a busy machine is no failure
+settings.load_profile("seawall")
 REPOSITORY = Path(__file__).parents[2]
 
 
