@@ -14,7 +14,7 @@ from seawall.conventions import INBOX_PATH
 from . import faults, lifecycle
 from .components import parse_ports
 from .display import progress, table
-from .layout import Layout, StateFolderError
+from .layout import Layout
 from .logfile import follow, tail
 from .naming import find_log
 from .rendering import Source
@@ -104,7 +104,7 @@ def _report(outcome: Outcome) -> None:
 @_state
 def down(folder: Path) -> None:
     """Stop everything that up has started; what was collected and the logs stay."""
-    layout = _layout(folder)
+    layout = Layout.at(folder)
     if not layout.is_ours:
         click.echo(f"No stack is running in {layout.root}.")
         return
@@ -133,7 +133,7 @@ Exit codes: 0 when everything is healthy, 1 when something is not, 3 when no sta
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, folder: Path) -> None:
     """Show every process: its state, health, uptime, restarts, address and log."""
-    layout = _layout(folder)
+    layout = Layout.at(folder)
     state = lifecycle.running(layout)
     if as_json:
         click.echo(json.dumps(_as_json(state), indent=1))
@@ -171,7 +171,7 @@ Exit codes: 0, 1 where there is no such log, 2 for a wrong option.
 @_state
 def logs(name: str, lines: int, follows: bool, folder: Path) -> None:
     """Show the end of the log of the process NAME; ``supervisor`` is the stack's own."""
-    layout = _layout(folder)
+    layout = Layout.at(folder)
     path = find_log(layout, name)
     end = path.stat().st_size
     for line in tail(path, lines, end):
@@ -195,7 +195,7 @@ Exit codes: 0, 1 where no stack with the example is running, 2 for an unknown fa
 @_state
 def demo(fault: str, folder: Path) -> None:
     """Switch a FAULT of the running example on, or heal them all."""
-    layout = _layout(folder)
+    layout = Layout.at(folder)
     _, plan = lifecycle.require_running(layout)
     if not plan.has_example:
         raise lifecycle.StackError(
@@ -206,13 +206,6 @@ def demo(fault: str, folder: Path) -> None:
     click.echo(f"Look at the inbox: {plan.portal}{INBOX_PATH}")
     if fault != "heal":
         click.echo("End it with: seawall demo heal")
-
-
-def _layout(folder: Path) -> Layout:
-    layout = Layout.at(folder)
-    if layout.root.is_dir() and not os.access(layout.root, os.R_OK | os.X_OK):
-        raise StateFolderError(f"{layout.root} is another user's; run this as that user, or name another with --state")
-    return layout
 
 
 def _tell(line: str) -> None:

@@ -34,7 +34,12 @@ def require_free(processes: Iterable[ProcessSpec], processes_file: str) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether *port* can be listened on, on loopback."""
+    """Whether this user can listen on *port*, on loopback."""
+    return _refusal(port) == 0
+
+
+def _refusal(port: int) -> int:
+    """Return why *port* cannot be listened on: EADDRINUSE, EACCES, or 0 where it can."""
     with socket.socket() as probe:
         probe.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
@@ -43,9 +48,9 @@ def is_free(port: int) -> bool:
             probe.bind((_HOST, port))
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
-                return False
+                return error.errno
             raise
-    return True
+    return 0
 
 
 def holder(port: int) -> str:
@@ -65,6 +70,9 @@ def holder(port: int) -> str:
 
 
 def _taken(spec: ProcessSpec, port: int, processes_file: str) -> str:
+    if _refusal(port) == errno.EACCES:
+        way_out = _way_out(spec, port, processes_file).removeprefix("stop that, or ")
+        return f"port {port}, which {spec.name} needs, is only for root to listen on; {way_out}"
     return f"port {port}, which {spec.name} needs, is held by {holder(port)}; {_way_out(spec, port, processes_file)}"
 
 

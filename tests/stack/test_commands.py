@@ -4,9 +4,11 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -327,6 +329,60 @@ def test_an_interrupted_start_leaves_nothing(place: Place) -> None:
     assert 1 == process.returncode, said
     assert "Traceback" not in said
     assert place.is_empty()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs as a user who is not root already")
+def test_it_runs_as_another_user(place: Place) -> None:
+    """Without root: a port that is root's is told as such, the rest is the same, and root's folders are not touched."""
+    other = _python_of_nobody()
+    if other is None:
+        pytest.skip("no Python of this version can be run by the user nobody")
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        shutil.copyfile(place.catalog, folder / "catalog.yaml")
+        os.chown(folder, 65534, 65534)
+
+        def run(*arguments: str, **ports: int) -> tuple[int, str]:
+            line = Place(folder, place.ports | ports).line(*arguments)
+            done = subprocess.run([*other, *line[1:]], cwd=folder, capture_output=True, text=True, timeout=120)
+            return done.returncode, done.stdout + done.stderr
+
+        code, said = run("up", portal=80)
+        assert (1, True) == (code, "port 80, which portal needs, is only for root to listen on; use another" in said)
+        assert "cannot keep the stack's files in /root/x: Permission denied" in run("up", "--state", "/root/x")[1]
+        code, said = run("up")
+        try:
+            assert (0, True) == (code, "The stack is up:" in said), said
+            assert 0 == run("status")[0]
+            assert {65534} == {each.stat().st_uid for each in (folder / ".seawall").rglob("*")}
+        finally:
+            code, said = run("down")
+        assert (0, True) == (code, "The stack is down." in said)
+    assert place.is_empty()
+
+
+def _python_of_nobody() -> list[str] | None:
+    """Return how the user nobody runs Python here; None where that user cannot."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    paths = os.pathsep.join(path for path in sys.path if path)
+    for program in (sys.executable, f"/usr/bin/python{version}"):
+        line = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "env",
+            f"PYTHONPATH={paths}",
+            "HOME=/tmp",
+            program,
+        ]
+        with suppress(OSError):
+            if (
+                subprocess.run([*line, "-c", "import seawall.cli, pydantic"], capture_output=True, cwd="/").returncode
+                == 0
+            ):
+                return line
+    return None
 
 
 def test_colours_are_for_terminals(stack: Place) -> None:
