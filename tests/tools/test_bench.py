@@ -1,0 +1,49 @@
+"""Each benchmark runs, measures what it says, and prints its table; no time is judged."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+def bench(name: str, *arguments: str) -> str:
+    """Return what a benchmark prints."""
+    command = [sys.executable, str(TOOLS / f"bench_{name}.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=240).stdout
+
+
+def row(text: str, first: str) -> list[str]:
+    """Return the cells of the row that begins with *first*."""
+    line = next(line for line in text.splitlines() if line.startswith(first))
+    return re.split(r"\s{2,}", line.strip())
+
+
+def test_the_render_bench_counts_what_it_renders() -> None:
+    """Five services: their files, nothing rewritten the second time, and the growth to ten."""
+    shown = bench("render", "--sizes", "5,10")
+
+    assert "0" == row(shown, "5 ")[7]
+    assert int(row(shown, "10 ")[9]) > int(row(shown, "5 ")[9]) > 100
+    assert "2 times the services" in shown
+
+
+def test_the_import_bench_sets_the_import_beside_what_it_stands_on() -> None:
+    """More modules than the SDK alone, and none for nothing."""
+    shown = bench("import", "--runs", "1")
+
+    assert int(row(shown, "import seawall.auto")[4]) > 0
+    assert int(row(shown, "OpenTelemetry's SDK alone")[4]) > 0
+    assert ["0", "0.00"] == row(shown, "nothing")[4:]
+
+
+@pytest.mark.e2e
+def test_the_check_bench_names_every_step() -> None:
+    """The real promtool and amtool are among them."""
+    shown = bench("check", "--sizes", "1")
+
+    for step in ("load and render", "parsing the expressions", "promtool check rules", "promtool test rules", "in all"):
+        assert float(row(shown, step)[1]) >= 0
