@@ -33,7 +33,7 @@ status: .venv/.stack ## Show what runs
 
 test: .venv/.test ## Install what the tests need, and run them all
 	@tools/install-test-servers && tools/fetch-newer .cache/newer
-	@$(BIN)/python -m pytest -q -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder  # the longest, which mostly waits, begins early
 
 check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -16,6 +16,8 @@ import jinja2
 
 from seawall.catalog import Duration, Position, SeawallError
 
+from .pretty import pretty
+
 # A whole run at once, and a last brace, which what follows in the template could make two.
 _GO_BRACES: Final = re.compile(r"[{}]{2,}|\{\Z")
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
@@ -107,6 +109,7 @@ def environment(context: str) -> jinja2.Environment:
     env.filters["code"] = lambda value: Raw(_code_span(str(value)))
     env.filters["duration"] = lambda value: Raw(str(Duration(float(value))) if value else "at once")
     env.filters["fenced"] = lambda value: Raw(_TICKS.sub("``", " ".join(str(value).split())))
+    env.filters["pretty"] = lambda value: Raw(_TICKS.sub("``", pretty(str(value))))
     env.filters["link"] = lambda value: _link(str(value))
     env.filters["autolink"] = _autolink
     env.filters["tight"] = Raw
