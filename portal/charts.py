@@ -134,7 +134,8 @@ def _axes(chart: Chart, ticks: list[float], x: Scale, y: Scale) -> Iterator[str]
         label = format_value(value, chart.unit)
         yield f'<text class="tick" x="{_LEFT - 6:g}" y="{place + 3.5:g}" text-anchor="end">{label}</text>'
     for at, label in time_ticks(chart.start, chart.end):
-        yield f'<text class="tick" x="{x(at):g}" y="{chart.height - 5}" text-anchor="middle">{label}</text>'
+        anchor = "middle" if x(at) < chart.width - 3 * _RIGHT else "end"  # else it would be cut off
+        yield f'<text class="tick" x="{x(at):g}" y="{chart.height - 5}" text-anchor="{anchor}">{label}</text>'
 
 
 def _threshold(chart: Chart, value: float, x: Scale, y: Scale) -> str:

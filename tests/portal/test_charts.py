@@ -138,6 +138,12 @@ def test_segments_keep_every_finite_point() -> None:
     assert [[value for _, value in run] for run in segments(points, 60.0)] == [[1.0], [2.0, 3.0], [4.0]]
 
 
+def test_the_last_moment_of_the_axis_is_not_cut_off() -> None:
+    """A label at the right edge ends there instead of standing across it."""
+    labels = [element for element in _elements(line_chart(_chart((0.0, 1.0))), "text") if ":" in (element.text or "")]
+    assert [*["middle"] * (len(labels) - 1), "end"] == [label.get("text-anchor") for label in labels]
+
+
 def test_a_sparkline_is_a_line_without_axes() -> None:
     """With its title in words."""
     svg = sparkline([(0.0, 1.0), (60.0, 2.0)], 60.0, "checkout: 2 req/s")
