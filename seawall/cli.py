@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 from typing import Any, Final
 
@@ -79,8 +80,11 @@ Completion: eval "$(_SEAWALL_COMPLETE=bash_source seawall)", or zsh_source, or f
 
 @click.group(cls=_Lazy, help=headline, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="seawall")
-def main() -> None:
-    """Run a command of Seawall."""
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Run a command of Seawall; with NO_COLOR set, no colours on a terminal either."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 if __name__ == "__main__":
