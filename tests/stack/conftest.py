@@ -1,19 +1,33 @@
 """Stand-in processes, a state folder, and stacks that are surely stopped at the end of a test."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seawall.stack import Layout, Plan, ProcessSpec, StackState
 from seawall.stack.lifecycle import clean_up, launch, running, wait_until_healthy
+from seawall.stack.ports import is_free
+from seawall.stack.process_table import members
+
+CATALOG = """
+seawall: 1
+teams: {payments: {}}
+services:
+  checkout: {kind: http, team: payments, tier: 1, slos: {availability: {objective: 99.9}}}
+"""
+COMPONENTS = ("alertmanager", "portal", "exporter", "prometheus")
 
 # A small HTTP server whose habits are arguments: what a supervised process can do wrong, on purpose.
 SERVER = """
@@ -134,3 +148,89 @@ def occupied(free_port: Callable[[], int]) -> Iterator[int]:
     holder.kill()
     holder.wait()
     holder.stdout.close()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a catalog, and ports for a stack of its own."""
+
+    folder: Path
+    ports: dict[str, int]
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog's file."""
+        return self.folder / "catalog.yaml"
+
+    @property
+    def state(self) -> Path:
+        """The state folder."""
+        return self.folder / ".seawall"
+
+    def line(self, *arguments: str) -> list[str]:
+        """Return the command line of ``seawall`` with *arguments*."""
+        extra = [word for name, port in self.ports.items() for word in ("--port", f"{name}={port}")]
+        return [
+            sys.executable,
+            "-m",
+            "seawall.cli",
+            *arguments,
+            *(["--no-check", *extra] if arguments[0] == "up" else []),
+        ]
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run ``seawall`` here; return what it prints, after it has ended with *code*."""
+        done = subprocess.run(self.line(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=120)
+        said = done.stdout + done.stderr
+        assert code == done.returncode, said
+        assert "Traceback" not in said
+        return said
+
+    def status(self) -> dict[str, Any]:
+        """Return what ``seawall status --json`` says."""
+        done = subprocess.run(
+            self.line("status", "--json"), cwd=self.folder, capture_output=True, text=True, timeout=30
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def pids(self) -> dict[str, int | None]:
+        """Return the pid of every process."""
+        return {process["name"]: process["pid"] for process in self.status()["processes"]}
+
+    def token(self) -> str:
+        """Return the mark that every process of the run carries."""
+        return str(json.loads((self.state / "plan.json").read_text())["token"])
+
+    def get(self, name: str, path: str) -> str:
+        """Return what the component *name* answers at *path*."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[name]}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left: no process, no port."""
+        plan = self.state / "plan.json"
+        return all(map(is_free, self.ports.values())) and not (plan.exists() and members(self.token()))
+
+
+@pytest.fixture(scope="module")
+def new_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Place]]:
+    """A function that makes places; whatever runs in one is stopped at the end."""
+    made: list[Place] = []
+
+    def make() -> Place:
+        place = Place(tmp_path_factory.mktemp("place"), {name: choose_port() for name in COMPONENTS})
+        place.catalog.write_text(CATALOG)
+        made.append(place)
+        return place
+
+    yield make
+    for place in made:
+        if place.state.exists():
+            subprocess.run(place.line("down"), cwd=place.folder, capture_output=True, timeout=120)
+
+
+@pytest.fixture
+def place(new_place: Callable[[], Place]) -> Place:
+    """A place where nothing runs yet."""
+    return new_place()
