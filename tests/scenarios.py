@@ -1,5 +1,6 @@
 """Rendered rules under generated traffic: catalogs in, promtool's own verdict out."""
 
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -96,3 +97,13 @@ def check(expr: str, at: str, *samples: tuple[str, float]) -> dict[str, Any]:
         "eval_time": at,
         "exp_samples": [{"labels": labels, "value": value} for labels, value in samples],
     }
+
+
+def catalog(services: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a catalog of http services with these SLOs and no other alerts than theirs."""
+    off = {name: {"disabled": "no part of this test"} for name in packs().alert_names("http") if "Slo" not in name}
+    each = {name: {"kind": "http", "team": "a", "slos": slos, "alerts": off} for name, slos in services.items()}
+    return json.dumps({"seawall": 1, "teams": {"a": {}}, "services": each})
+
+
+AVAILABILITY = {"availability": {"objective": 99.9}}
