@@ -17,6 +17,7 @@ from .text import Template, TemplateError, number
 from .variables import selector
 
 _IDENTITY: Final = ("class", "kind", "service", "severity", "team", "tier")
+_RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
 _SLOW: Final = "1h"
 _QUICK: Final = 0.001  # seconds; every good event is quicker
 
@@ -58,6 +59,14 @@ def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> di
         "input_series": series,
         "promql_expr_test": [{"expr": query, "eval_time": str(Duration(seconds)), "exp_samples": []}],
     }
+
+
+def reads_recorded(expr: str) -> bool:
+    """Whether *expr* may read a recorded series: by convention theirs are the names with a colon.
+
+    A colon in a quoted value counts too: its proof then loads rules that it does not need, and holds all the same.
+    """
+    return _RECORDED.search(expr) is not None
 
 
 def merged(tests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -16,7 +16,7 @@ from .model import Alert, Artifact, Panel, ServiceView
 from .packs import STACK_KIND, Packs
 from .panels import render_panels
 from .prometheus import prometheus_config, targets
-from .proofs import healthy_test, merged
+from .proofs import healthy_test, merged, reads_recorded
 from .routing import alertmanager_config
 from .runbooks import render_runbooks
 from .validation import validate
@@ -113,19 +113,27 @@ def _alert_rule(alert: Alert) -> dict[str, Any]:
 
 
 def _tests(of: _Rendered) -> Iterator[Artifact]:
+    """The proofs that read recorded series load every rule; the others, whose time is evaluation, their service's."""
     name = of.service.name
-    tests = [healthy_test(of.packs, of.service, of.scope), *(test for alert in of.alerts for test in alert.tests)]
+    tests: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for alert in of.alerts:
+        tests[reads_recorded(alert.expr)] += alert.tests
+    tests[bool(tests[True])].insert(0, healthy_test(of.packs, of.service, of.scope))
     own = [f"{name}-slos"] if of.own_rules else []
-    files = slo_rules.shared_files(of.service)
-    for pace, group in merged(tests).items():
-        content = {
-            "rule_files": [f"../rules/{each}.yml" for each in (*files, conventions.SHARED_RULES, name)],
-            "evaluation_interval": pace or "1m",
-            "group_eval_order": [*own, *files, *slo_rules.SHARED_ORDER, name],
-            "tests": group,
-        }
-        suffix = f".{pace}" if pace else ""  # a service may be called a-1h, but never a.1h
-        yield Artifact(f"{conventions.TESTS_DIR}/{name}{suffix}.yml", dump(content, _header(of.catalog, name)))
+    shared = slo_rules.shared_files(of.service)
+    for recorded in tests:
+        files = [*shared, conventions.SHARED_RULES, name] if recorded else [name]
+        order = [*own, *shared, *slo_rules.SHARED_ORDER, name] if recorded else [*own, name]
+        for pace, group in merged(tests[recorded]).items():
+            content = {
+                "rule_files": [f"../rules/{each}.yml" for each in files],
+                "evaluation_interval": pace or "1m",
+                "group_eval_order": order,
+                "tests": group,
+            }
+            # A service may be called a-1h, but never a.1h.
+            path = ".".join(part for part in (name, "slos" if recorded else "", pace, "yml") if part)
+            yield Artifact(f"{conventions.TESTS_DIR}/{path}", dump(content, _header(of.catalog, name)))
 
 
 def _dashboards(of: _Rendered) -> Iterator[Artifact]:

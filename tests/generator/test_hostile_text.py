@@ -128,7 +128,7 @@ def test_the_tools_accept_what_it_renders_to(text: str, tool: Callable[[str], st
     assert "" == said(tool("promtool"), "check", "rules", *map(str, rules))
     assert "" == said(tool("promtool"), "check", "config", str(folder / "prometheus/prometheus.yml"))
     assert "" == said(tool("amtool"), "check-config", str(folder / "alertmanager/alertmanager.yml"))
-    file = (folder / "prometheus/tests/shop.yml").resolve()
+    file = (folder / "prometheus/tests/shop.slos.yml").resolve()
     whole = yaml.safe_load(file.read_text())
     whole["rule_files"] = [str(file.parent / each) for each in whole["rule_files"]]
     whole["tests"] = [test for test in whole["tests"] if "SloErrorBudgetBurn" in test["name"]]

@@ -1,0 +1,74 @@
+"""Which rules the proofs of a service load: no more than what their alerts read, for the time is in evaluating them."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from seawall.catalog import Catalog, Service, Slo, Team
+from seawall.generator import load_packs, render
+from seawall.generator.proofs import reads_recorded
+
+PACKS = load_packs()
+SLO = Slo(sli="availability", objective=99.9, window="30d")
+
+
+def proofs(*slos: str) -> dict[str, Any]:
+    """Return the files of proofs of one http service with *slos*, by name."""
+    service = Service(name="shop", kind="http", team="a", dialect="otel", slos=dict.fromkeys(slos, SLO))
+    catalog = Catalog(seawall=1, teams={"a": Team()}, services={"shop": service})
+    found = {each.path.removeprefix("prometheus/tests/"): each.content for each in render(catalog, PACKS)}
+    return {path: yaml.safe_load(content) for path, content in found.items() if path.startswith("shop.")}
+
+
+def names(file: Any) -> str:
+    """Return the names of a file's tests."""
+    return " ".join(test["name"] for test in file["tests"])
+
+
+def test_alerts_of_slos_are_proven_with_every_recording_rule() -> None:
+    """The file of those that read recorded series loads the shared rules, and is where nothing fires while all is well."""
+    file = proofs("availability")["shop.slos.yml"]
+    assert "../rules/_shared.yml" in file["rule_files"]
+    assert "SloErrorBudgetBurn" in names(file)
+    assert "nothing fires while all is well" in names(file)
+    assert "HttpServiceFailing" not in names(file)
+
+
+def test_alerts_of_raw_metrics_are_proven_without_recording_rules() -> None:
+    """The service's own file is enough for them."""
+    file = proofs("availability")["shop.yml"]
+    assert ["../rules/shop.yml"] == file["rule_files"]
+    assert ["shop-slos", "shop"] == file["group_eval_order"]
+    assert "HttpServiceFailing" in names(file)
+    assert "Slo" not in names(file)
+
+
+def test_each_pace_has_a_file_of_its_own() -> None:
+    """What reads the samples of hours is evaluated by the hour."""
+    files = proofs("availability")
+    assert {"shop.yml": "1m", "shop.slos.yml": "1m", "shop.slos.1h.yml": "1h"} == {
+        path: file["evaluation_interval"] for path, file in files.items()
+    }
+
+
+def test_a_service_without_slos_has_one_file() -> None:
+    """It holds the test that nothing fires while all is well too."""
+    files = proofs()
+    assert ["shop.yml"] == list(files)
+    assert "nothing fires while all is well" in names(files["shop.yml"])
+
+
+@pytest.mark.parametrize(
+    ("expr", "reads"),
+    [
+        ('slo:burn_rate:ratio{window="1h"} > 6', True),
+        ("sum by (job) (job:requests:rate5m)", True),
+        ("rate(http_requests_total[5m])", False),
+        ("max_over_time(rate(up[5m])[1h:5m]) == 0", False),
+        ("up offset 1h == 0", False),
+    ],
+)
+def test_a_recorded_series_is_told_by_the_colon_in_its_name(expr: str, reads: bool) -> None:
+    """A subquery has a colon too, behind a number."""
+    assert reads == reads_recorded(expr)
