@@ -1,6 +1,6 @@
 # The words of this project; CI speaks the same ones. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status test check docs golden bench clean
+.PHONY: help up down status test coverage check docs golden bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,6 +34,10 @@ status: .venv/.stack ## Show what runs
 test: .venv/.test ## Install what the tests need, and run them all
 	@tools/install-test-servers && tools/fetch-newer .cache/newer
 	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder  # the longest, which mostly waits, begins early
+
+coverage: .venv/.test ## Run the tests and list the lines that none of them runs
+	@tools/install-test-servers && tools/fetch-newer .cache/newer
+	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
 check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy && $(BIN)/lint-imports
