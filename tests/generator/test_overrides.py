@@ -1,0 +1,164 @@
+"""Overrides of the catalog: each is seen in the rule, and the alert's proof stays true in the real promtool."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from pipeline import DAY, SHOP, TEAMS, catalog_of
+
+from seawall.catalog import Catalog
+from seawall.generator import Alert, iterate, load_packs, validate, view, write
+
+PACKS: Final = load_packs()
+# Services that between them have every alert that a kind's pack can give.
+SERVICES: Final = {
+    "http": "targets: ['a:1'], capacity: {requests_per_second: 100, concurrent_requests: 50}",
+    "http-slo": "targets: ['a:1'], slos: {availability: {objective: 99.9}, latency: {objective: 95, under: 300ms}}",
+    "worker": "targets: ['a:1']",
+    "worker-slo": "targets: ['a:1'], slos: {availability: {objective: 99}}",
+    "redis": "url: 'redis://a:6379'",
+    "host": "targets: ['a:1']",
+}
+THRESHOLDS: Final = (0.001, 0.999, 1e9)  # what a ratio, a time and a count may well be, and what they can hardly be
+DURATIONS: Final = ("1s", "1h")
+
+
+def overridden(folder: Path, overrides: str, *, today: Any = DAY) -> tuple[Catalog, dict[str, Alert]]:
+    """Return a catalog with one http service and its alerts, with *overrides*."""
+    catalog = catalog_of(folder, SHOP.replace("tier: 2", f"tier: 2\n    alerts: {overrides}"), today=today)
+    return catalog, {alert.name: alert for alert in view(catalog, PACKS, "checkout").alerts}
+
+
+def test_a_threshold_is_in_the_rule_as_it_is_written(tmp_path: Path) -> None:
+    """Above for what fires above, below for what fires below, and no float noise."""
+    alerts = overridden(tmp_path, "{HttpErrorsHigh: {above: 0.1}, ServiceTrafficStopped: {below: 0.001}}")[1]
+
+    assert re.search(r" > 0\.1( and|$)", alerts["HttpErrorsHigh"].expr)
+    assert re.search(r" < 0\.001( and|$)", alerts["ServiceTrafficStopped"].expr)
+    assert (0.1, 0.001) == (alerts["HttpErrorsHigh"].threshold, alerts["ServiceTrafficStopped"].threshold)
+
+
+def test_a_for_is_in_the_rule(tmp_path: Path) -> None:
+    """As Prometheus writes durations."""
+    catalog, _ = overridden(tmp_path, "{HttpErrorsHigh: {for: 90m}}")
+    rules = {each.path: each for each in iterate(catalog, PACKS)}["prometheus/rules/checkout.yml"]
+    found = {rule["alert"]: rule for rule in yaml.safe_load(rules.content)["groups"][-1]["rules"]}
+
+    assert "1h30m" == found["HttpErrorsHigh"]["for"]
+
+
+def test_a_severity_is_in_the_labels(tmp_path: Path) -> None:
+    """And thereby in the routing."""
+    alerts = overridden(tmp_path, "{HttpErrorsHigh: {severity: ticket}, HttpLatencyHigh: {severity: page}}")[1]
+
+    assert "ticket" == alerts["HttpErrorsHigh"].labels["severity"] == alerts["HttpErrorsHigh"].severity
+    assert "page" == alerts["HttpLatencyHigh"].labels["severity"]
+
+
+def test_an_override_holds_on_its_last_day_and_not_on_the_next(tmp_path: Path) -> None:
+    """Switched off, or moved: past `until` the alert is as the pack has it."""
+    text = "{HttpErrorsHigh: {disabled: a rewrite, until: 2026-12-01}, HttpLatencyHigh: {above: 7, until: 2026-12-01}}"
+    on = overridden(tmp_path, text)[1]
+    after = overridden(tmp_path, text, today=DAY.replace(day=2))[1]
+
+    assert "HttpErrorsHigh" not in on
+    assert "HttpErrorsHigh" in after
+    assert (7, 1) == (on["HttpLatencyHigh"].threshold, after["HttpLatencyHigh"].threshold)
+
+
+def test_what_is_switched_off_leaves_no_rule_no_proof_and_no_runbook(tmp_path: Path) -> None:
+    """Nothing that is rendered speaks of it."""
+    catalog, _ = overridden(tmp_path, "{HttpErrorsHigh: {disabled: a rewrite}}")
+    files = {each.path: each.content for each in iterate(catalog, PACKS)}
+
+    assert "runbooks/checkout/HttpErrorsHigh.md" not in files
+    assert [path for path, text in files.items() if path.startswith("prometheus/") and b"HttpErrorsHigh" in text] == []
+
+
+def test_hours_and_shadow_change_the_routing_and_not_the_rules(tmp_path: Path) -> None:
+    """The alert fires at any hour, so that the inbox has it; only the telling is held back."""
+    plain = {each.path: each.content for each in iterate(catalog_of(tmp_path), PACKS)}
+    hours = {
+        each.path: each.content
+        for each in iterate(overridden(tmp_path, "{ServiceDown: {only: '08:00-20:00'}}")[0], PACKS)
+    }
+    shadow = {
+        each.path: each.content
+        for each in iterate(catalog_of(tmp_path, SHOP.replace("tier: 2", "mode: shadow")), PACKS)
+    }
+    rules = "prometheus/rules/checkout.yml"
+
+    assert plain[rules] == hours[rules] == shadow[rules]
+    assert b"checkout-ServiceDown-off-hours" in hours["alertmanager/alertmanager.yml"]
+    assert b'service=~"checkout"' in shadow["alertmanager/alertmanager.yml"]
+
+
+def bounds(kind: str) -> Iterator[tuple[str, str]]:
+    """Yield each alert of *kind* that has a threshold, with the key that moves it."""
+    for name in PACKS.alert_names(kind):
+        bound = next(
+            (each.bound for pack in PACKS.of(kind) for each in pack.alerts if each.name == name and each.bound), ""
+        )
+        if bound:
+            yield name, bound
+
+
+def accepted(folder: Path, changes: Callable[[str], Mapping[str, str]]) -> tuple[str, list[str]]:
+    """Return a catalog with all overrides that are taken, a service each for those that go together, and the refusals."""
+    lines, refused = [], []
+    for label, base in SERVICES.items():
+        kind = label.split("-")[0]
+        taken = {}
+        for alert, change in changes(kind).items():
+            text = f"{TEAMS}  a: {{kind: {kind}, team: payments, {base}, alerts: {{{alert}: {change}}}}}\n"
+            problems = validate(catalog_of(folder, text), PACKS)
+            refused += [str(problem) for problem in problems]
+            taken |= {} if problems else {alert: change}
+        inside = ", ".join(f"{alert}: {change}" for alert, change in taken.items())
+        lines.append(f"  {label}: {{kind: {kind}, team: payments, {base}, alerts: {{{inside}}}}}\n")
+    return TEAMS + "".join(lines), refused
+
+
+def failures(folder: Path, text: str, tool: str) -> dict[str, str]:
+    """Return what promtool says of the proofs that fail."""
+    write(iterate(catalog_of(folder, text), PACKS), folder / "out")
+    files = sorted((folder / "out/prometheus/tests").glob("*.yml"))
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda file: subprocess.run([tool, "test", "rules", file], capture_output=True, text=True, check=False), files)  # fmt: skip
+    return {file.name: one.stdout + one.stderr for file, one in zip(files, done, strict=True) if one.returncode}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", THRESHOLDS)
+def test_a_threshold_is_refused_or_its_proof_holds(
+    threshold: float, tmp_path: Path, tools: Mapping[str, Callable[[str], str]]
+) -> None:
+    """Every alert of every kind: a number with which it could never fire, or never rest, is an error with its place."""
+    text, refused = accepted(tmp_path, lambda kind: {name: f"{{{key}: {threshold:f}}}" for name, key in bounds(kind)})
+
+    assert [said for said in refused if not re.match(r".*catalog\.yaml:4:\d+: .* write ", said)] == []
+    assert {} == failures(tmp_path, text, tools["installed"]("promtool"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("duration", DURATIONS)
+def test_a_for_is_refused_or_its_proof_holds(
+    duration: str, tmp_path: Path, tools: Mapping[str, Callable[[str], str]]
+) -> None:
+    """Every alert of every kind, those without a threshold too."""
+    text, refused = accepted(tmp_path, lambda kind: dict.fromkeys(PACKS.alert_names(kind), f"{{for: {duration}}}"))
+
+    assert [said for said in refused if "write a shorter for" not in said] == []
+    assert {} == failures(tmp_path, text, tools["installed"]("promtool"))
+
+
+def test_a_for_of_days_is_refused(tmp_path: Path) -> None:
+    """Nobody waits two days to be told, and a proof plays every minute of it."""
+    catalog = catalog_of(tmp_path, SHOP.replace("tier: 2", "tier: 2\n    alerts: {ServiceDown: {for: 2d}}"))
+
+    assert ["it waits for 2d, and that is more than a day; write a shorter for" in str(each) for each in validate(catalog, PACKS)] == [True]  # fmt: skip
