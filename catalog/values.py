@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -63,14 +64,17 @@ class Duration(_Text):
         return cls(seconds)
 
     def __str__(self) -> str:
-        left = round(self.seconds * 1000)
-        parts = []
-        for unit in ("d", "h", "m", "s", "ms"):
-            size = round(_UNITS[unit] * 1000)
-            count, left = divmod(left, size)
-            if count:
-                parts.append(f"{count}{unit}")
-        return "".join(parts) or "0s"
+        return _spelled(round(self.seconds * 1000))
+
+
+@lru_cache(1024)
+def _spelled(milliseconds: int) -> str:
+    left, parts = milliseconds, []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, left = divmod(left, round(_UNITS[unit] * 1000))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,16 @@ def test_a_long_expression_has_one_selector_a_line() -> None:
 def test_what_no_parser_reads_is_left_as_it_is() -> None:
     """A dashboard's query with a variable of Grafana's, for one."""
     assert pretty("rate(a[$__rate_interval])") == "rate(a[$__rate_interval])"
+
+
+AWKWARD = (
+    'a{b="",c="x",d=~"yy",e!~"499|"}',
+    'a{b="é",c=~"(a|b)\\\\.c"} and on (b) z{a="~0",b="longer than a line " } or ' + " or ".join(f'm{{l="{n:03}"}}' for n in range(120)),
+    """label_replace(a{b='say "hi"'}, "to", "$1", "from", "(.*)")""",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("expr", [*expressions(), *AWKWARD])
+def test_a_shape_laid_out_once_gives_what_each_would_give_alone(expr: str) -> None:
+    """Texts are put back where they stood, however short, escaped or many."""
+    assert promql_parser.parse(expr).prettify() == pretty(expr)
