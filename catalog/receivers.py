@@ -15,12 +15,6 @@ Where = Callable[..., Position]
 _Path = tuple[str | int, ...]
 
 
-def minimum_version(receiver_type: str, field: str | None = None) -> str:
-    """Return the first Alertmanager, such as ``0.28``, that knows the type, or its field; KeyError if none does."""
-    shape = RECEIVER_TYPES[receiver_type]
-    return shape.since if field is None else shape.fields[field]
-
-
 def check_receivers(raw: Mapping[str, Any], path: _Path, where: Where) -> list[Problem]:
     """Return what is wrong with the receivers that stand at *path*; *where* finds a node's place in the files.
 

@@ -51,7 +51,7 @@ def _render_each(
         alert = _render(catalog, service, template, override, local)
         tests = proof_tests(packs, pack, service, template, alert, local)
         for expr, labels in inhibiting_halves(catalog, service, alert):
-            yield _with(alert, expr, labels, tests)
+            yield replace(alert, expr=expr, labels={**alert.labels, **labels}, tests=tests)
 
 
 def _local_scope(template: AlertTemplate, override: AlertOverride, scope: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +77,7 @@ def _render(
         expr += f" and {guard.render(scope)}"
     severity = override.severity or template.severity.render(scope)
     extra = {key: value.render(scope) for key, value in template.labels}
-    summary = template.summary.render(scope)
-    annotations = _annotations(catalog, service, template, query, summary, scope)
+    annotations = _annotations(catalog, service, template, query, scope)
     return Alert(
         name=template.name,
         service=service.name,
@@ -88,13 +87,11 @@ def _render(
         severity=severity,
         labels={**_labels(service, severity, template.class_), **extra},
         annotations=annotations,
-        meaning="",
         panel=template.panel,
         runbook=annotations["runbook_url"],
         threshold=threshold,
         above=template.bound != "below",
         unit=template.unit,
-        summary=summary,
     )
 
 
@@ -110,11 +107,11 @@ def _labels(service: Service, severity: str, class_: str) -> dict[str, str]:
 
 
 def _annotations(
-    catalog: Catalog, service: Service, template: AlertTemplate, query: str, summary: str, scope: Mapping[str, Any]
+    catalog: Catalog, service: Service, template: AlertTemplate, query: str, scope: Mapping[str, Any]
 ) -> dict[str, str]:
     defaults = catalog.defaults
     return {
-        "summary": summary,
+        "summary": template.summary.render(scope),
         "description": template.description.render(scope),
         "runbook_url": conventions.runbook_url(defaults.runbook_base_url, service.name, template.name),
         "dashboard_url": conventions.dashboard_url(
@@ -134,7 +131,3 @@ def _likely_cause(dependencies: list[str]) -> str:
     return (
         f'{{{{ range query "{query}" }}}}{each}{{{{ else }}}}none of its dependencies has a firing alert{{{{ end }}}}'
     )
-
-
-def _with(alert: Alert, expr: str, labels: dict[str, str], tests: tuple[dict[str, Any], ...]) -> Alert:
-    return replace(alert, expr=expr, labels={**alert.labels, **labels}, tests=tests)

@@ -1,12 +1,12 @@
 """Dialects: which metrics and labels say how many requests came, failed and were slow. Data, one file each."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from seawall.catalog import SeawallError
 
+from .guesses import guess
 from .sources import Node, Sources
 
 _FOLDER: Final = "alerts/dialects"
@@ -78,11 +78,10 @@ def find_dialect(dialects: Mapping[tuple[str, str], Dialect], kind: str, name: s
     """Return the dialect of *kind*, or None where the kind has none; an unknown name is an error with a guess."""
     if (kind, name) in dialects:
         return dialects[kind, name]
-    names = sorted(each for of, each in dialects if of == kind)
+    names = [each for of, each in dialects if of == kind]
     if not names:
         return None
-    guess = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {guess[0]!r}?" if guess else f"known for {kind} are {', '.join(names)}"
+    hint = guess(name, names, otherwise=f"known for {kind} are")
     raise SeawallError(f"unknown dialect {name!r}; {hint}")
 
 

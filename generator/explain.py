@@ -1,12 +1,12 @@
 """One alert of one service in words: what it means, its query, its numbers, whom it tells, its runbook."""
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from textwrap import indent
 
 from seawall.catalog import AlertOverride, Catalog, Duration, SeawallError, Service
 
 from .alerts import active_override
+from .guesses import guess
 from .model import Alert
 from .packs import AlertTemplate, Packs
 from .pretty import pretty
@@ -19,19 +19,17 @@ def explanation(catalog: Catalog, packs: Packs, service_name: str, alert: str) -
     """Return the explanation as text; raise SeawallError with a guess for a service or an alert that is not there."""
     service = STACK if service_name == STACK.name else catalog.services.get(service_name)
     if service is None:
-        raise SeawallError(
-            f"there is no service {service_name!r} in {catalog.source}; {_guess(service_name, catalog.services)}"
-        )
+        hint = guess(service_name, catalog.services, otherwise="there are")
+        raise SeawallError(f"there is no service {service_name!r} in {catalog.source}; {hint}")
     names = packs.alert_names(service.kind)
     if alert not in names:
-        raise SeawallError(
-            f"service {service_name!r} of kind {service.kind} has no alert {alert!r}; {_guess(alert, names)}"
-        )
+        hint = guess(alert, names, otherwise="there are")
+        raise SeawallError(f"service {service_name!r} of kind {service.kind} has no alert {alert!r}; {hint}")
     rendered = [each for each in view(catalog, packs, service_name).alerts if each.name == alert]
     override = active_override(catalog, service, alert)
     lines = [f"{alert}: {service_name}", ""]
-    lines += [meaning(packs, service.kind, alert, catalog, service), ""]
-    lines += list(_absent(override, packs, service, alert)) if not rendered else [*_facts(rendered, override)]
+    lines += [meaning(catalog, packs, service, alert), ""]
+    lines += _facts(rendered, override) if rendered else _absent(override, packs, service, alert)
     return "\n".join(lines)
 
 
@@ -66,9 +64,3 @@ def _facts(rendered: list[Alert], override: AlertOverride) -> Iterator[str]:
         yield "  override   " + ", ".join(f"{key}: {value}" for key, value in changed.items())
     yield f"  runbook    {rendered[0].runbook}"
     yield f"  dashboard  {rendered[0].annotations['dashboard_url']}"
-
-
-def _guess(given: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(given, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Panels as a Grafana dashboard: the layout and the five fields of its JSON that Seawall uses."""
+"""Panels as a Grafana dashboard: the layout, and those fields of its JSON that Seawall uses."""
 
 import json
 from collections.abc import Sequence

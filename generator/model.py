@@ -51,13 +51,11 @@ class Alert:
     severity: str
     labels: dict[str, str]
     annotations: dict[str, str]
-    meaning: str
     panel: str
     runbook: str
     threshold: float | None = None
     above: bool = True
     unit: str = ""
-    summary: str = ""
     tests: tuple[dict[str, Any], ...] = field(default=(), compare=False)
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from seawall import conventions
-from seawall.catalog import Catalog, Service
+from seawall.catalog import Catalog, Duration, Service
 
 from .addresses import Addresses
 
@@ -75,4 +75,4 @@ def _discovered(service: Service) -> dict[str, Any]:
 
 
 def _timeout(catalog: Catalog) -> str:
-    return str(min(catalog.defaults.scrape_interval, type(catalog.defaults.scrape_interval)(10)))
+    return str(min(catalog.defaults.scrape_interval, Duration(10)))

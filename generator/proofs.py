@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from seawall import conventions
 from seawall.catalog import Duration, Position, Service, Slo
 
 from . import fixtures
@@ -16,7 +17,7 @@ from .packs import AlertTemplate, Pack, Packs
 from .text import Template, TemplateError, number
 from .variables import selector
 
-_IDENTITY: Final = ("class", "kind", "service", "severity", "team", "tier")
+_IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
 _SLOW: Final = "1h"
 _QUICK: Final = 0.001  # seconds; every good event is quicker
@@ -134,7 +135,7 @@ def _series(
         found |= fixtures.traffic_series(events, labels, traffic, _bounds(service, spec))
     matchers = selector(service)
     for key, value in inputs.items():
-        found[_matched(matchers, _filled(key, scope))] = value
+        found[matched(matchers, _filled(key, scope))] = value
     step = 10 if every == _SLOW else 1
     length = math.ceil(seconds / step / 3600) * 3600.0  # whole hours, so that proofs of one fixture are one test
     distinct = {id(value): value for value in found.values()}  # the buckets of one class share theirs
@@ -169,13 +170,9 @@ def _key(text: str) -> Template:
     return Template.compile(text, Position("proof"), "plain")
 
 
-def with_matchers(service: Service, series: str) -> str:
-    """Return *series* with the job and the matchers of *service* among its labels, unless it names a job itself."""
-    return _matched(selector(service), series)
-
-
 @lru_cache(1024)
-def _matched(matchers: str, series: str) -> str:
+def matched(matchers: str, series: str) -> str:
+    """Return *series* with *matchers*, a service's own, among its labels, unless it names a job itself."""
     metric, _, inside = series.partition("{")
     own = inside.rstrip("}")
     if re.search(r'(^|,)job="', own):

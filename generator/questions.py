@@ -1,6 +1,5 @@
 """The first catalog: from a few answers to YAML that a person goes on with."""
 
-import difflib
 import json
 import re
 import tempfile
@@ -11,6 +10,7 @@ from typing import Final
 
 from seawall.catalog import CatalogError, SeawallError, Severity, load
 
+from .guesses import guess
 from .packs import Packs
 from .text import number
 from .validation import validate
@@ -51,8 +51,7 @@ class Answers:
 def first_catalog(packs: Packs, answers: Answers) -> str:
     """Return the YAML of a catalog with one service; raise SeawallError for an answer that does not fit."""
     if answers.kind not in packs.kinds:
-        close = difflib.get_close_matches(answers.kind, packs.kinds, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(packs.kinds)}"
+        hint = guess(answers.kind, packs.kinds, otherwise="there are")
         raise SeawallError(f"there is no pack for kind {answers.kind!r}; {hint}")
     text = _TEXT.substitute(team=_name(answers.team), service=_name(answers.service), kind=answers.kind)
     if answers.target:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seawall import conventions
-from seawall.catalog import Catalog, CatalogError, Duration, Service
+from seawall.catalog import Catalog, CatalogError, Duration, Service, Severity
 
 from . import grafana, slo_rules
 from .addresses import Addresses
@@ -52,7 +52,7 @@ def iterate(
     *only* names the wanted PARTS; empty means all but the FRAGMENTS.
     """
     where = addresses or Addresses()
-    errors = [problem for problem in validate(catalog, packs) if problem.severity == "error"]
+    errors = [problem for problem in validate(catalog, packs) if problem.severity is Severity.ERROR]
     if errors:
         raise CatalogError(errors)
     wanted = only or PARTS.keys() - FRAGMENTS

@@ -19,7 +19,7 @@ def render_runbooks(
     panels: Sequence[Panel],
     scope: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Return Markdown by alert name: every alert that *service* can have, also those that are off today."""
+    """Return Markdown by alert name: one runbook an alert, of those that *service* has today."""
     by_panel = {panel.id: panel for panel in panels}
     rendered: dict[str, list[Alert]] = {}
     for alert in alerts:
@@ -44,7 +44,6 @@ def _render(
     first = same[0]
     local = {**scope, "threshold": first.threshold, "for": first.for_seconds}
     parts = {heading: Raw(template.render(local)) for heading, template in pack.sections[first.name].parts.items()}
-    team = catalog.teams.get(service.team)
     return packs.layout.render(
         {
             **local,
@@ -52,7 +51,6 @@ def _render(
             "variants": same,
             "parts": parts,
             "panel": panels.get(first.panel),
-            "team": team,
             "source": pack.source,
             "own": service.runbook,
             "prometheus": catalog.defaults.prometheus_url.rstrip("/"),
@@ -63,7 +61,7 @@ def _render(
     )
 
 
-def meaning(packs: Packs, kind: str, alert: str, catalog: Catalog, service: Service) -> str:
+def meaning(catalog: Catalog, packs: Packs, service: Service, alert: str) -> str:
     """Return what the runbook says that *alert* means."""
-    section = next(pack.sections[alert] for pack in packs.of(kind) if alert in pack.sections)
+    section = next(pack.sections[alert] for pack in packs.of(service.kind) if alert in pack.sections)
     return section.parts["Meaning"].render(variables(catalog, packs, service))

@@ -1,7 +1,7 @@
 """Recording rules of SLOs: event rates of all services at once, then ratios, weights, burn rates and budgets."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -263,8 +263,3 @@ def _mean(kind: str, window: str, only: str) -> Rule:
 def _history(window: str) -> str:
     hourly = f"(time() - min_over_time(seawall:slo_seen:timestamp_hourly[{window}]))"
     return f"(({hourly} or (time() - seawall:slo_seen:timestamp_min3d)) / 86400)"
-
-
-def info_labels(service: Service) -> Mapping[str, str]:
-    """Return the rules that serve each SLO of *service*, by key; for explain and for tests."""
-    return {key: "own" if slo.is_filtered else signature(service, key, slo).name for key, slo in service.slos.items()}

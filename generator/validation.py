@@ -1,13 +1,13 @@
 """Whether a catalog fits the packs: kinds, dialects, SLIs, alert names and their thresholds."""
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from seawall.catalog import AlertOverride, Catalog, Duration, Problem, SeawallError, Service, Severity
 
 from .dialects import Dialect, find_dialect
 from .examples import events_of
+from .guesses import guess
 from .packs import AlertTemplate, Pack, Packs
 from .patterns import example_of
 
@@ -23,7 +23,7 @@ def validate(catalog: Catalog, packs: Packs) -> list[Problem]:
 def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Problem]:
     place = ("services", service.name)
     if service.kind not in packs.kinds:
-        hint = _guess(service.kind, packs.kinds)
+        hint = guess(service.kind, packs.kinds)
         yield _error(catalog, service, (*place, "kind"), f"there is no pack for kind {service.kind!r}; {hint}")
         return
     dialect = None
@@ -46,7 +46,7 @@ def _slos(catalog: Catalog, service: Service, dialect: Dialect | None) -> Iterat
             yield _error(catalog, service, place, text)
         elif slo.sli not in slis:
             given = f"sli {slo.sli!r} is not known for kind {service.kind}"
-            yield _error(catalog, service, place, f"SLO {key!r}: {given}; {_guess(slo.sli, slis)}")
+            yield _error(catalog, service, place, f"SLO {key!r}: {given}; {guess(slo.sli, slis)}")
         elif slo.window and slo.window < _SHORTEST:
             text = f"SLO {key!r}: window is {slo.window}, and a budget is judged after a day; write {_SHORTEST} or more"
             yield _error(catalog, service, (*place, "window"), text)
@@ -86,7 +86,7 @@ def _override(
     place = ("services", service.name, "alerts", name)
     names = packs.alert_names(service.kind)
     if name not in names:
-        text = f"alert {name!r} is not in the packs of kind {service.kind}; {_guess(name, names)}"
+        text = f"alert {name!r} is not in the packs of kind {service.kind}; {guess(name, names)}"
         yield _error(catalog, service, place, text)
         return
     bounds = {alert.bound for pack in packs.of(service.kind) for alert in _named(pack, name)}
@@ -111,11 +111,6 @@ def _limits(template: AlertTemplate, override: AlertOverride) -> Iterator[tuple[
 
 def _named(pack: Pack, name: str) -> list[AlertTemplate]:
     return [alert for alert in pack.alerts if alert.name == name]
-
-
-def _guess(given: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
 
 
 def _error(catalog: Catalog, service: Service, place: tuple[str, ...], text: str) -> Problem:

@@ -10,7 +10,6 @@ ALERTMANAGER_PORT: Final = 9093
 METRICS_PORT: Final = 9464
 EXPORTER_PORT: Final = 9879
 PORTAL_PORT: Final = 8800
-GRAFANA_PORT: Final = 3000
 
 # Paths of the portal; the generator writes links to them, the portal serves them.
 RUNBOOKS_PATH: Final = "/runbooks"

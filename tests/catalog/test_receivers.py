@@ -12,7 +12,7 @@ import yaml
 
 from seawall.catalog import Position, Problem, Severity
 from seawall.catalog.receiver_types import BLOCKS, FLOOR, RECEIVER_TYPES
-from seawall.catalog.receivers import check_receivers, minimum_version
+from seawall.catalog.receivers import check_receivers
 
 REPOSITORY = Path(__file__).parents[2]
 PLACE = ("teams", "payments", "notify", "page")
@@ -249,17 +249,6 @@ def test_what_the_floor_does_not_know_is_a_warning_with_the_version(receivers: d
 def test_the_version_of_a_field_that_came_with_its_type_is_said_once() -> None:
     """Four fields of a newer type are one warning."""
     assert len(warnings({"jira": {**COMPLETE["jira"], "labels": ["x"]}})) == 1
-
-
-def test_the_minimum_version_of_types_and_fields_can_be_asked() -> None:
-    """0.25 is the floor; what nobody knows is a KeyError."""
-    assert (
-        minimum_version("slack"),
-        minimum_version("jira", "project"),
-        minimum_version("webhook", "url_file"),
-    ) == ("0.25", "0.28", "0.26")
-    with pytest.raises(KeyError):
-        minimum_version("slack", "nonsense")
 
 
 def test_the_dead_man_s_switch_is_named_by_its_own_path() -> None:

@@ -18,7 +18,8 @@ from seawall.generator.examples import events_of
 from seawall.generator.fixtures import shorthand, values
 from seawall.generator.limits import Limits
 from seawall.generator.patterns import example_of, matches
-from seawall.generator.proofs import merged, with_matchers
+from seawall.generator.proofs import matched, merged
+from seawall.generator.variables import selector
 
 OTEL = packs().dialects["http", "otel"]
 numbers = st.floats(-1e12, 1e12).map(lambda value: float(f"{value:.9g}"))
@@ -78,9 +79,9 @@ def test_phases_follow_each_other_without_a_jump(phases: list[tuple[int, int, bo
 def test_a_fixture_carries_the_matchers_of_its_service() -> None:
     """Escaped as promtool reads them; a series that names a job is another one's."""
     service = Service(name="shop", kind="http", team="a", match={"environment": 'a"b\\c'})
-    assert 'up{job="shop",environment="a\\"b\\\\c",instance="a:1"}' == with_matchers(service, 'up{instance="a:1"}')
-    assert 'up{job="shop",environment="a\\"b\\\\c"}' == with_matchers(service, "up")
-    assert 'up{job="other"}' == with_matchers(service, 'up{job="other"}')
+    assert 'up{job="shop",environment="a\\"b\\\\c",instance="a:1"}' == matched(selector(service), 'up{instance="a:1"}')
+    assert 'up{job="shop",environment="a\\"b\\\\c"}' == matched(selector(service), "up")
+    assert 'up{job="other"}' == matched(selector(service), 'up{job="other"}')
 
 
 def test_proofs_of_one_fixture_are_one_test() -> None:

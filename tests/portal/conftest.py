@@ -77,12 +77,10 @@ def an_alert(**fields: Any) -> Alert:
         severity="page",
         labels={"service": "checkout", "severity": "page"},
         annotations={},
-        meaning="Half of the requests fail.",
         panel="requests",
         runbook="",
         threshold=0.5,
         unit="reqps",
-        summary="checkout fails",
     )
     return replace(alert, **fields)
 
