@@ -79,7 +79,7 @@ class AsgiRequest:
     def _note(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            self.status = message["status"]
+            self.status = int(message["status"])
             self._headers = message.get("headers", ())
         elif kind in _BODIES:
             if not message.get("more_body", False):
