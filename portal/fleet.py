@@ -15,7 +15,8 @@ from .evidence import AlertState, Window, alert_states
 from .prometheus import Prometheus, PrometheusError, Sample, Series
 from .units import format_value
 
-_BUDGET: Final = "slo:budget_remaining:ratio"
+# Recorded every five minutes: while the next evaluation runs it is not there.
+_BUDGET: Final = "last_over_time(slo:budget_remaining:ratio[15m])"
 _BURN: Final = 'slo:burn_rate:ratio{window="1h"}'
 _INSTANCES: Final = "count by (job) (up)"
 _INSTANCES_UP: Final = "sum by (job) (up)"
