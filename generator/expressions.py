@@ -1,12 +1,12 @@
 """Expressions that depend on the calendar: who may silence whom, outside of declared maintenance."""
 
-from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from seawall import conventions
 from seawall.catalog import Catalog, Maintenance, Service
 
+from .intervals import instant
 from .model import Alert
 
 _SOURCE: Final = "ServiceDown"
@@ -31,12 +31,7 @@ def inhibiting_halves(catalog: Catalog, service: Service, alert: Alert) -> list[
 def maintenance_seconds(catalog: Catalog, service: Service, window: Maintenance) -> tuple[int, int]:
     """Return the window as Unix seconds; naive times are in the window's time zone, else the team's."""
     zone = ZoneInfo(window.timezone or catalog.team_of(service).timezone)
-    return _unix(window.from_, zone), _unix(window.to, zone)
-
-
-def _unix(moment: datetime, zone: ZoneInfo) -> int:
-    local = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    return int(local.astimezone(UTC).timestamp())
+    return int(instant(window.from_, zone).timestamp()), int(instant(window.to, zone).timestamp())
 
 
 def _inhibits_anything(catalog: Catalog, service: Service) -> bool:

@@ -35,7 +35,7 @@ def maintenance(windows: Iterable[Maintenance], timezone: str, today: date) -> l
     intervals = list[Interval]()
     for window in windows:
         zone = ZoneInfo(window.timezone or timezone)
-        start, end = _instant(window.from_, zone), _instant(window.to, zone)
+        start, end = instant(window.from_, zone), instant(window.to, zone)
         # *today* may be a day ahead of the window's own zone.
         if end.date() + timedelta(days=1) >= today:
             intervals += _dated(*_bounded(_floor(start), _ceil(end), today))
@@ -95,7 +95,8 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-def _instant(moment: datetime, zone: ZoneInfo) -> datetime:
+def instant(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return *moment* in UTC; a naive one is in *zone*."""
     moment = moment.replace(year=min(max(moment.year, 2), 9998))  # the first and the last year have no room for zones
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 

@@ -131,3 +131,10 @@ def test_a_window_ends_after_it_begins_in_any_zone(begin: datetime, minutes: int
     start, end = maintenance_seconds(found, found.services["db"], window)
     assert start < end
     assert begin.replace(tzinfo=ZoneInfo(zone)).timestamp() == start
+
+
+def test_maintenance_without_an_end_to_speak_of_is_rendered(tmp_path: Path) -> None:
+    """The last second of the calendar, west of Greenwich, has no instant in UTC; it is bounded, not a traceback."""
+    window = {"from": "2026-01-01T00:00:00", "to": "9999-12-31T23:59:59", "reason": "retired"}
+    found = downs(loaded(catalog(windows=(window,), timezone="America/New_York"), tmp_path))
+    assert ["true", None] == [alert.labels.get("inhibits") for alert in found]
