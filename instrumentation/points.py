@@ -91,7 +91,7 @@ def _buckets(point: Any) -> Iterator[tuple[str, int]]:
     # An exponential histogram: its own boundaries, as far as it has seen values.
     base = 2.0 ** (2.0**-point.scale)
     count = sum(point.negative.bucket_counts) + point.zero_count
-    yield repr(float(point.zero_threshold)), count
+    yield repr(float(getattr(point, "zero_threshold", 0.0))), count  # the SDK keeps none yet
     for index, bucket in enumerate(point.positive.bucket_counts):
         count += bucket
         try:
@@ -132,7 +132,7 @@ def metric_name(name: str, unit: str, kind: str, raw_unit: str) -> str:
     name = re.sub(r"_+", "_", re.sub(r"[^a-zA-Z0-9:_]", "_", name)).removesuffix("_total")
     name = f"_{name}" if name[:1].isdigit() else name
     if unit and not name.endswith(f"_{unit}"):
-        name = f"{name}_{unit}"
+        name = f"{name.rstrip('_')}_{unit}"
     if raw_unit == "1" and kind == "gauge" and not name.endswith("_ratio"):
         name = f"{name}_ratio"
     return name

@@ -1,0 +1,120 @@
+"""What the application counts with OpenTelemetry's own instruments, as Prometheus names and writes it."""
+
+from collections.abc import Iterable
+
+import pytest
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics import Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_classic
+
+from seawall.instrumentation.points import SdkMetrics, label_name, metric_name, unit_name
+
+
+@pytest.fixture
+def reader() -> InMemoryMetricReader:
+    """A reader, as the scrape has one."""
+    return InMemoryMetricReader()
+
+
+def page(reader: InMemoryMetricReader, *taken: str) -> str:
+    """Return the classic page, which its parser must take; and so must OpenMetrics' take the other one."""
+    metrics = SdkMetrics(reader, lambda: taken)
+    list(parse_openmetrics("\n".join([*metrics.lines(True), "# EOF", ""])))
+    text = "\n".join([*metrics.lines(False), ""])
+    names = [family.name for family in parse_classic(text)]
+    assert sorted(set(names)) == sorted(names)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "kind", "expected"),
+    [
+        ("http.server.request.duration", "s", "histogram", "http_server_request_duration_seconds"),
+        ("orders.placed", "{order}", "counter", "orders_placed"),
+        ("orders_total", "", "counter", "orders"),
+        ("network.io", "By", "counter", "network_io_bytes"),
+        ("network.io.bytes", "By", "counter", "network_io_bytes"),
+        ("flow", "By/s", "gauge", "flow_bytes_per_second"),
+        ("rate", "1/s", "gauge", "rate_per_second"),
+        ("cpu.utilization", "1", "gauge", "cpu_utilization_ratio"),
+        ("battery", "%", "gauge", "battery_percent"),
+        ("3.waves", "", "gauge", "_3_waves"),
+        ("sea--level!!", "m", "gauge", "sea_level_meters"),
+    ],
+)
+def test_names_and_units_are_translated_as_the_specification_says(
+    name: str, unit: str, kind: str, expected: str
+) -> None:
+    """Dots become underscores, units words; a counter's _total belongs to its samples."""
+    assert expected == metric_name(name, unit_name(unit), kind, unit)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"), [("http.route", "http_route"), ("1st", "key_1st"), ("", "key_"), ("a-b", "a_b")]
+)
+def test_attributes_become_labels(attribute: str, expected: str) -> None:
+    """Whatever an attribute is called, its label's name is one."""
+    assert expected == label_name(attribute)
+
+
+def test_every_instrument_is_read_back(reader: InMemoryMetricReader) -> None:
+    """Counters, up-down counters, observed gauges and histograms, two scopes of one name together."""
+    with_reader = MeterProvider([reader], shutdown_on_exit=False)
+
+    def level(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(3.5, {"gate": "north"})]
+
+    for scope in ("a", "b"):
+        meter = with_reader.get_meter(scope)
+        meter.create_counter("orders", description='with "quotes"\nand lines').add(
+            2, {"gift": True, "tags": ("x", "y"), "a.b": 1, "a_b": 2}
+        )
+        meter.create_up_down_counter("open").add(-1)
+        meter.create_observable_gauge("level", [level], "m")
+        meter.create_histogram("size", "By", explicit_bucket_boundaries_advisory=[1, 2]).record(1.5)
+    text = page(reader)
+
+    assert 'orders_total{otel_scope_name="a",a_b="1;2",gift="true",tags="(\'x\', \'y\')"} 2' in text
+    assert 'open{otel_scope_name="b"} -1' in text
+    assert 'level_meters{otel_scope_name="b",gate="north"} 3.5' in text
+    for bound, count in (("1.0", 0), ("2.0", 1), ("+Inf", 1)):
+        assert f'size_bytes_bucket{{otel_scope_name="a",le="{bound}"}} {count}' in text
+    assert 'size_bytes_sum{otel_scope_name="a"} 1.5' in text
+
+
+def test_an_exponential_histogram_has_buckets_too(reader: InMemoryMetricReader) -> None:
+    """Its own boundaries as far as values were seen, and never a bound that is no float."""
+    view = View(instrument_type=Histogram, aggregation=ExponentialBucketHistogramAggregation(max_scale=0))
+    histogram = MeterProvider([reader], views=[view], shutdown_on_exit=False).get_meter("a").create_histogram("size")
+    for value in (0, 1, 3, 3, 1.7e308):
+        histogram.record(value)
+    lines = [line for line in page(reader).splitlines() if "_bucket" in line or "_count" in line]
+    counts = [int(line.split()[-1]) for line in lines]
+
+    assert sorted(counts) == counts
+    assert ['le="+Inf"} 5', '"} 5'] == [lines[-2].partition(",")[2], lines[-1][-4:]]
+
+
+def test_one_name_of_two_kinds_is_said_and_left_out(
+    reader: InMemoryMetricReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first kind stands; a page with both would be refused whole."""
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    provider.get_meter("a").create_counter("orders").add(1)
+    provider.get_meter("b").create_up_down_counter("orders").add(1)
+
+    assert 'scope_name="b"' not in page(reader)
+    assert ["Seawall leaves out orders of b: another scope counts that name as a counter."] == caplog.messages
+
+
+def test_a_name_that_is_taken_is_left_out(reader: InMemoryMetricReader) -> None:
+    """What Seawall counts itself cannot appear twice."""
+    MeterProvider([reader], shutdown_on_exit=False).get_meter("a").create_histogram(
+        "http.server.request.duration", "s"
+    ).record(1)
+
+    assert page(reader) != ""
+    assert "" == page(reader, "http_server_request_duration_seconds")
