@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from seawall.catalog import Duration, Position, SeawallError
 
@@ -81,6 +82,10 @@ def _plain(text: str) -> str:
     return text
 
 
+# What a template can do wrong, an endless recursion and a text larger than the memory among it.
+_MISTAKES: Final = (
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, OverflowError, MemoryError, RecursionError,
+)  # fmt: skip
 _ESCAPES: Final[dict[str, Callable[[str], str]]] = {
     "promql": promql_string,
     "annotation": go_text,
@@ -99,7 +104,8 @@ def environment(context: str) -> jinja2.Environment:
             return value if isinstance(value, Raw) else escape(value)
         return number(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else escape(str(value))
 
-    env = jinja2.Environment(  # noqa: S701 - nothing here is HTML; finalize escapes for the context
+    # Templates may come from somebody else: the sandbox keeps them from Python itself. Nothing here is HTML.
+    env = ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
         trim_blocks=True,
@@ -176,7 +182,7 @@ class Template:
             return "".join(self._compiled.root_render_func(context))
         except jinja2.TemplateError as error:
             raise TemplateError(self.position, f"template: {error.message}") from None
-        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except _MISTAKES as error:
             raise TemplateError(self.position, f"template: {type(error).__name__}: {error}") from None
 
 
@@ -197,7 +203,7 @@ def evaluate(source: str, position: Position, variables: Mapping[str, Any]) -> A
         return value
     except jinja2.TemplateError as error:
         raise TemplateError(position, f"template: {error.message}") from None
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except _MISTAKES as error:
         raise TemplateError(position, f"template: {type(error).__name__}: {error}") from None
 
 
