@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 import jinja2
@@ -94,6 +94,19 @@ _ESCAPES: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Remembers which attributes of which types are safe: templates read the same few again and again."""
+
+    _safe: ClassVar[dict[tuple[type, str], bool]] = {}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Whether a template may read *attr* of *obj*; the verdict depends on the type of *obj* alone."""
+        verdict = self._safe.get((type(obj), attr))
+        if verdict is None:
+            verdict = self._safe[type(obj), attr] = super().is_safe_attribute(obj, attr, value)
+        return verdict
+
+
 @cache
 def environment(context: str) -> jinja2.Environment:
     """Return the environment whose output is escaped for *context*: promql, annotation, markdown or plain."""
@@ -105,7 +118,7 @@ def environment(context: str) -> jinja2.Environment:
         return number(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else escape(str(value))
 
     # Templates may come from somebody else: the sandbox keeps them from Python itself. Nothing here is HTML.
-    env = ImmutableSandboxedEnvironment(
+    env = _Sandbox(
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
         trim_blocks=True,
