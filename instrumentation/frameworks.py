@@ -77,12 +77,6 @@ class Frameworks:
         got_request_exception.connect(_note_flask_error)
 
 
-def hook_routes() -> None:
-    """Have the frameworks note the routes that they match; for applications that are wrapped by hand."""
-    for module, hook in ROUTE_HOOKS.items():
-        register_post_import_hook(guarded(f"instrument {module}")(hook), module)
-
-
 def _replace(owner: Any, name: str, replacement: Any) -> None:
     if not hasattr(owner.__dict__[name], _MARK):
         setattr(replacement, _MARK, True)

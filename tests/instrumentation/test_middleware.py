@@ -296,3 +296,55 @@ def test_the_samplers_decision_is_carried_on() -> None:
     assert carried["traceparent"].endswith("-00")
     run_asgi(app, HttpServerMetrics(), ServerTracer(TracerProvider(shutdown_on_exit=False)))
     assert carried["traceparent"].endswith("-01")
+
+
+def test_a_wsgi_span_is_one_a_request_too() -> None:
+    """Under the caller's trace, with the conventions' attributes."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer, trace = ServerTracer(provider), "0af7651916cd43dd8448eb211c80319c"
+    environ = {**ENVIRON, "REMOTE_ADDR": "10.0.0.1", "HTTP_TRACEPARENT": f"00-{trace}-b7ad6b7169203331-01"}
+    list(WsgiMiddleware(wsgi_answer, HttpServerMetrics(), tracer, lambda _: "/<a>")(environ, lambda *_: None))
+    [span] = exporter.get_finished_spans()
+
+    assert ("GET /<a>", trace) == (span.name, f"{span.context.trace_id:032x}")
+    expected = {"http.route": "/<a>", "http.response.status_code": 200, "client.address": "10.0.0.1",
+                "network.protocol.version": "1.1", "url.path": "/a", "url.scheme": "http"}  # fmt: skip
+    assert expected.items() <= dict(span.attributes or {}).items()
+
+
+def test_what_cannot_be_observed_is_answered_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """A method that is no word, and a route that cannot be read: one log line each, and the application's answer."""
+    http = HttpServerMetrics()
+
+    def raises(_: Any) -> str:
+        raise LookupError("route")
+
+    for environ, route_of in (({**ENVIRON, "REQUEST_METHOD": []}, lambda _: ""), (dict(ENVIRON), raises)):
+        middleware = WsgiMiddleware(wsgi_answer, http, route_of=route_of)
+        assert [b"", b"a"] == list(middleware(environ, lambda *_: None))
+    run_asgi(answer, http, scope={**SCOPE, "method": []})
+
+    assert {("200", ""): 1} == counted(http)
+    assert [
+        "Seawall could not observe a request: TypeError: unhashable type: 'list'",
+        "Seawall could not read a route: LookupError: route",
+    ] == caplog.messages
+
+
+def test_a_route_of_the_applications_own_is_read_with_care() -> None:
+    """A router that is none of the known ones may leave its route in the scope, and it may be anything."""
+
+    class Route:
+        @property
+        def path(self) -> str:
+            raise RuntimeError
+
+    http = HttpServerMetrics()
+    known = type("Route", (), {"path": "/{a}"})()
+    for route in (known, Route(), None, 7):
+        run_asgi(answer, http, scope={**SCOPE, "route": route})
+
+    found = {(labels[1], labels[2]): sum(cells[:-1]) for labels, cells in http.duration.collect()}
+    assert {("/{a}", "200"): 1, ("", "200"): 3} == {key: count for key, count in found.items() if count}

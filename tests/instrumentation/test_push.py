@@ -241,3 +241,58 @@ def test_a_push_beside_a_page_is_asked_for_by_the_port() -> None:
     ]
     found = [(one.serves, one.pushes_metrics, one.pushes_traces) for one in map(read_settings, cases)]
     assert [(False, True, True), (True, True, True), (True, False, True)] == found
+
+
+def test_a_push_that_raises_is_said_once_and_tried_again() -> None:
+    """The next interval may succeed; at the exit what is left is called all the same."""
+    code = """
+import threading
+from seawall.instrumentation.push import Pusher
+tried, last = threading.Semaphore(0), []
+
+def push():
+    tried.release()
+    raise RuntimeError("no tide")
+
+pusher = Pusher(push, [lambda: last.append(1)], 0.001)
+for _ in range(3):
+    tried.acquire()
+pusher.close()
+assert last == [1]
+"""
+    done = run_python(code)
+
+    assert (0, "Seawall could not push by OTLP: RuntimeError: no tide\n") == (done.returncode, done.stderr)
+
+
+def test_a_forked_child_pushes_its_own_counts(collector: Collector) -> None:
+    """What the child counts arrives, since its own beginning and without its parent's."""
+    code = f"""{REQUESTS}
+import os, sys
+child = os.fork()
+if child == 0:
+    for _ in range(3):
+        with process_message("child", destination="mails"):
+            pass
+    sys.exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    done = run_python(
+        code,
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_EXPORTER": "none", "PYTHONWARNINGS": "default"},
+    )
+    pushes = [
+        {
+            (attributes(point)["messaging.operation.name"], point.count)
+            for point in metric.histogram.data_points
+            if point.count
+        }
+        for path, body in collector.posts
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "messaging.process.duration"
+    ]
+
+    assert 0 == done.returncode, done.stderr
+    assert [{("child", 3)}, {("send", 1)}] == pushes

@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 
 app = FastAPI()
 released = asyncio.Event()
-finished: list[str] = []
+background_may_end = asyncio.Event()
 
 
 @app.api_route("/items/{number}", methods=["GET", "HEAD", "POST"])
@@ -79,12 +79,12 @@ async def until_gone(request: Request) -> str:
 
 @app.get("/background")
 async def background() -> PlainTextResponse:
-    return PlainTextResponse("first", background=BackgroundTask(released.wait))
+    return PlainTextResponse("first", background=BackgroundTask(background_may_end.wait))
 
 
 @app.get("/release")
 async def release() -> str:
-    released.set()
+    background_may_end.set()
     return "released"
 
 
