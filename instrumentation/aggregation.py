@@ -47,6 +47,7 @@ class Family:
         self.help = help
         self.limit = limit
         self.overflowed = 0
+        self.on_first: Callable[[], object] | None = None
         self._series: dict[Labels, Cells] = {}
         self._published: set[Labels] = set()
         self.reset()
@@ -71,6 +72,9 @@ class Family:
         return self._add(labels) if cells is None else cells
 
     def _add(self, labels: Labels) -> Cells:
+        on_first, self.on_first = self.on_first, None
+        if on_first is not None:
+            on_first()
         with self._lock:
             if self._is_full(labels):
                 self.overflowed += 1

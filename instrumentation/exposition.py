@@ -122,10 +122,11 @@ class Registry:
         """Return the names that are Seawall's own, which nothing else may use on the page."""
         return {family.name for family in self.families} | self._reserved
 
-    def reset(self) -> None:
-        """Forget every count."""
+    def reset(self, on_first: Callable[[], object]) -> None:
+        """Forget every count; call *on_first* when a family counts again."""
         for family in self.families:
             family.reset()
+            family.on_first = on_first
 
     def render(self, content_type: str = CLASSIC) -> bytes:
         """Return the whole exposition."""

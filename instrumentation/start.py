@@ -35,6 +35,7 @@ class Instrumentation:
     http: HttpServerMetrics
     worker: WorkerMetrics
     server: ScrapeServer | None = None
+    serves_child: bool = False
 
 
 _lock: Final = RLock()  # re-entrant: what is imported while it is held may itself import seawall.auto
@@ -85,10 +86,18 @@ def _begin(environ: Mapping[str, str]) -> None:
 
 
 def _forget_parent(running: Instrumentation) -> None:
-    running.registry.reset()
+    running.serves_child = False  # a child may fork again
+    running.registry.reset(lambda: _serve_child(running))
     server, running.server = running.server, None
     if server is not None:
         server.forget()
+
+
+def _serve_child(running: Instrumentation) -> None:
+    """Serve what a forked child counts, once it counts: most children do not, a preloaded application's workers do."""
+    if running.settings.serves and not running.serves_child:
+        running.serves_child = True
+        running.server = _serve(running.settings, running.registry)
 
 
 @guarded("set up OpenTelemetry")

@@ -3,7 +3,7 @@
 from threading import Thread
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, network_attributes, url_attributes
 from opentelemetry.semconv.metrics import http_metrics
@@ -71,6 +71,7 @@ def test_only_known_methods_become_labels(method: str) -> None:
     assert ("_OTHER", "http") == HttpServerMetrics().begin(method, "http")
 
 
+@settings(deadline=None)
 @given(status=st.integers(), version=TEXT, scheme=TEXT)
 def test_status_version_and_scheme_are_bounded(status: int, version: str, scheme: str) -> None:
     """Whatever a server or a client says, these labels come from short lists."""
@@ -138,6 +139,7 @@ def page(registry: Registry, content_type: str) -> dict[str, dict[frozenset[tupl
 
 
 @pytest.mark.parametrize("content_type", [CLASSIC, OPENMETRICS])
+@settings(deadline=None)
 @given(route=TEXT, error=TEXT, help=TEXT, value=st.floats(0, 1e9), gauge=st.floats(allow_nan=False))
 def test_any_labels_help_and_values_are_read_back(
     content_type: str,

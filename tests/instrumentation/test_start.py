@@ -209,30 +209,75 @@ def test_exporters_that_seawall_does_not_know_are_named() -> None:
     assert ("True\n", "") == (none.stdout, none.stderr)
 
 
-def test_a_forked_child_counts_anew_and_leaves_the_port_to_its_parent() -> None:
-    """The child has none of its parent's counts, holds no socket, and can count; the parent serves on."""
-    port = free_port()
-    code = f"""
+FORK = """
 import os, socket
 import seawall.auto
 from seawall.instrumentation import start, process_message
 running = start()
-with process_message("send", destination="mails"):
-    pass
-child = os.fork()
-if child == 0:
-    assert b"messaging_process_duration_seconds_count" not in running.registry.render()
+
+def count():
     with process_message("send", destination="mails"):
         pass
+
+def in_child(work):
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(7)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+def sockets():
+    links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    return [link for link in links if os.path.lexists(link) and os.readlink(link).startswith("socket:")]
+"""
+
+
+def test_a_forked_child_counts_anew_and_leaves_the_port_to_its_parent() -> None:
+    """The child has none of its parent's counts and holds no socket of its; the parent counts and serves on."""
+    port = free_port()
+    code = f"""{FORK}
+def work():
+    assert not sockets()
+    assert b"messaging_process_duration_seconds_count" not in running.registry.render()
+    count()
     assert running.worker.duration.collect()[0][1][0] == 1
-    inodes = {{os.readlink(f"/proc/self/fd/{{fd}}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{{fd}}")}}
-    assert not [one for one in inodes if one.startswith("socket:")], inodes
-    os._exit(7)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+count()
+in_child(work)
 assert running.worker.duration.collect()[0][1][0] == 1
 socket.create_connection(("127.0.0.1", {port})).close()
 """
     done = run_python(code, {"OTEL_EXPORTER_PROMETHEUS_PORT": str(port)})
+
+    expected = f"Seawall cannot serve /metrics on localhost:{port} (Address already in use); it does on port "
+    assert 0 == done.returncode, done.stderr
+    assert done.stderr.startswith(expected)
+    assert 1 == done.stderr.count("\n")
+
+
+def test_a_forked_child_that_counts_serves_its_own_counts() -> None:
+    """A preloaded application's workers lose nothing in silence: each serves its own page; one that counts nothing does not."""
+    code = f"""{FORK}
+import urllib.request
+
+def work():
+    count()
+    with urllib.request.urlopen(f"http://127.0.0.1:{{running.server.port}}/metrics") as page:
+        assert b'destination_name="mails",messaging_system="",error_type=""}} 1' in page.read()
+    in_child(work_of_a_grandchild)
+
+def work_of_a_grandchild():
+    assert running.server is None and not sockets()
+    count()
+    assert running.server is not None
+
+in_child(work)
+in_child(lambda: sockets() and os._exit(1))
+"""
+    done = run_python(code)
 
     assert (0, "") == (done.returncode, done.stderr)
 
