@@ -1,5 +1,6 @@
 """The /metrics endpoint: a daemon thread that answers scrapes and holds up nobody's exit."""
 
+import os
 import socket
 import socketserver
 from http.server import BaseHTTPRequestHandler
@@ -48,11 +49,22 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, host: str, port: int, registry: Registry) -> None:
         self.registry = registry
+        self.connections: set[socket.socket] = set()
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         # "localhost" is two addresses on most machines: every scraper tries the older one.
         family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
         self.address_family = family
         super().__init__((str(address[0]), port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Know the connection until it ends."""
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
+        super().shutdown_request(request)
+        self.connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a scraper that hangs up is no matter of the application's."""
@@ -79,5 +91,6 @@ class ScrapeServer:
         self._server.server_close()
 
     def forget(self) -> None:
-        """Let go of the socket in a forked child, which has no thread to answer: only the parent holds the port."""
-        self._server.socket.close()
+        """Let go of the sockets in a forked child, which has no thread to answer: the port's and each scrape's."""
+        for held in (self._server.socket, *self._server.connections):
+            os.close(held.detach())  # a plain close would wait for the files that a thread of the parent's has open
