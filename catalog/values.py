@@ -58,13 +58,18 @@ class Duration(_Text):
         if not isinstance(text, str) or not re.fullmatch(_DURATION, text):
             rule = "write a number and a unit, such as 300ms, 30s, 10m, 1h30m or 30d"
             raise ValueError(f"{shown(text)} is not a duration; {rule}")
-        seconds = round(sum(int(n) * _UNITS[u] for n, u in re.findall(r"([0-9]+)(ms|[smhdw])", text)), 3)
+        seconds = _seconds(text)
         if seconds > _LONGEST:
             raise ValueError(f"{quoted(text)} is longer than a hundred years; write a shorter time")
         return cls(seconds)
 
     def __str__(self) -> str:
         return _spelled(round(self.seconds * 1000))
+
+
+@lru_cache(1024)
+def _seconds(text: str) -> float:
+    return round(sum(int(n) * _UNITS[u] for n, u in re.findall(r"([0-9]+)(ms|[smhdw])", text)), 3)
 
 
 @lru_cache(1024)

@@ -130,7 +130,7 @@ def environment(context: str) -> jinja2.Environment:
     env.filters["code"] = lambda value: Raw(_code_span(str(value)))
     env.filters["duration"] = lambda value: Raw(str(Duration(float(value))) if value else "at once")
     env.filters["fenced"] = lambda value: Raw(_TICKS.sub("``", " ".join(str(value).split())))
-    env.filters["pretty"] = lambda value: Raw(_TICKS.sub("``", pretty(str(value))))
+    env.filters["pretty"] = lambda value, name="": Raw(_TICKS.sub("``", pretty(str(value), name)))
     env.filters["link"] = lambda value: _link(str(value))
     env.filters["autolink"] = _autolink
     env.filters["tight"] = Raw
