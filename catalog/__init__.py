@@ -3,6 +3,7 @@
 from .environment import MissingVariableError, expand, redact
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
+from .moments import instant
 from .problems import CatalogError, Position, Problem, SeawallError, Severity
 from .schema import json_schema
 from .service import AlertOverride, Capacity, Dependency, Maintenance, Mitigation, RunbookNotes, Service, Slo
@@ -33,6 +34,7 @@ __all__ = [
     "StackNotify",
     "Team",
     "expand",
+    "instant",
     "json_schema",
     "load",
     "redact",

@@ -1,11 +1,11 @@
 """What a service promises and changes: SLOs that can page, overrides that hold, windows that end after they begin."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from .findings import Findings
 from .model import Campaign, Defaults, Team
+from .moments import instant
 from .places import Path
 from .service import AlertOverride, Maintenance, Service, Slo
 from .values import Duration
@@ -45,7 +45,7 @@ def check_override(override: AlertOverride, path: Path, today: date, findings: F
 
 def check_window(window: Campaign | Maintenance, path: Path, timezone: str, findings: Findings) -> None:
     """Add a window that does not end after it begins; times without an offset are in *timezone*."""
-    begin, end = (_localised(time, timezone) for time in (window.from_, window.to))
+    begin, end = (instant(time, timezone) for time in (window.from_, window.to))
     if end <= begin:
         begins, ends = window.from_.isoformat(), window.to.isoformat()
         said = f"{field_name((*path, 'to'))} is {ends}, which is not after from, {begins}; write a later end"
@@ -83,7 +83,3 @@ def _check_burn_rates(slo: Slo, path: Path, where: str, service: Service, findin
         kind = "page" if pages else "ticket"
         said = f"{where}: the {kind} of the {window} window can never fire and is left out: {most}"
         findings.warn(path, f"{said}, and it waits for {factor:g}")
-
-
-def _localised(time: datetime, timezone: str) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=ZoneInfo(timezone))

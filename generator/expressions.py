@@ -1,12 +1,10 @@
 """Expressions that depend on the calendar: who may silence whom, outside of declared maintenance."""
 
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from seawall import conventions
-from seawall.catalog import Catalog, Maintenance, Service
+from seawall.catalog import Catalog, Maintenance, Service, instant
 
-from .intervals import instant
 from .model import Alert
 
 _SOURCE: Final = "ServiceDown"
@@ -30,7 +28,7 @@ def inhibiting_halves(catalog: Catalog, service: Service, alert: Alert) -> list[
 
 def maintenance_seconds(catalog: Catalog, service: Service, window: Maintenance) -> tuple[int, int]:
     """Return the window as Unix seconds; naive times are in the window's time zone, else the team's."""
-    zone = ZoneInfo(window.timezone or catalog.team_of(service).timezone)
+    zone = window.timezone or catalog.team_of(service).timezone
     return int(instant(window.from_, zone).timestamp()), int(instant(window.to, zone).timestamp())
 
 

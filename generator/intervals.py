@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from seawall.catalog import Hours, Maintenance
+from seawall.catalog import Hours, Maintenance, instant
 
 Interval = dict[str, Any]
 
@@ -34,7 +33,7 @@ def maintenance(windows: Iterable[Maintenance], timezone: str, today: date) -> l
     """
     intervals = list[Interval]()
     for window in windows:
-        zone = ZoneInfo(window.timezone or timezone)
+        zone = window.timezone or timezone
         start, end = instant(window.from_, zone), instant(window.to, zone)
         # *today* may be a day ahead of the window's own zone.
         if end.date() + timedelta(days=1) >= today:
@@ -93,12 +92,6 @@ def _times(start: int, end: int) -> dict[str, str]:
 
 def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def instant(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return *moment* in UTC; a naive one is in *zone*."""
-    moment = moment.replace(year=min(max(moment.year, 2), 9998))  # the first and the last year have no room for zones
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _bounded(start: datetime, end: datetime, today: date) -> tuple[datetime, datetime]:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from seawall.catalog import Campaign, Catalog, Service
+from seawall.catalog import Campaign, Catalog, Service, instant
 
 from .units import duration_text
 
@@ -45,7 +43,7 @@ def _distance(state: CampaignState) -> float:
 
 
 def _state(campaign: Campaign, catalog: Catalog, now: float) -> CampaignState:
-    starts, ends = (_seconds(moment, campaign.timezone) for moment in (campaign.from_, campaign.to))
+    starts, ends = (instant(moment, campaign.timezone).timestamp() for moment in (campaign.from_, campaign.to))
     if now < starts:
         phase, told = "upcoming", f"starts in {duration_text(starts - now)}"
     elif now <= ends:
@@ -61,8 +59,3 @@ def _expectations(expects: Iterable[tuple[str, str]], catalog: Catalog) -> Itera
         yield Expectation(
             name, catalog.services.get(name), f"{traffic[:-1]}×" if multiplied else f"{traffic[:-2]} req/s"
         )
-
-
-def _seconds(moment: datetime, zone: str) -> float:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
-    return aware.timestamp()
