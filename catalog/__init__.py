@@ -1,5 +1,6 @@
 """The catalog: teams, services and campaigns, read from YAML, checked, frozen."""
 
+from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
 from .environment import MissingVariableError, expand, redact
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
@@ -10,6 +11,7 @@ from .service import AlertOverride, Capacity, Dependency, Maintenance, Mitigatio
 from .values import Duration, Hours, HoursRange
 
 __all__ = [
+    "PAIRS",
     "AlertOverride",
     "Campaign",
     "Capacity",
@@ -24,6 +26,7 @@ __all__ = [
     "MissingVariableError",
     "Mitigation",
     "Notify",
+    "Pair",
     "Position",
     "Problem",
     "RunbookNotes",
@@ -37,5 +40,7 @@ __all__ = [
     "instant",
     "json_schema",
     "load",
+    "objective_ratio",
+    "pairs_that_can_fire",
     "redact",
 ]

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Final
 
+from .burn_rates import PAIRS, pairs_that_can_fire
 from .findings import Findings
 from .model import Campaign, Defaults, Team
 from .moments import instant
@@ -11,8 +12,6 @@ from .service import AlertOverride, Maintenance, Service, Slo
 from .values import Duration
 from .wording import field_name
 
-# The pairs of windows of the SRE workbook: the long window, its factor, and whether it pages.
-_PAIRS: Final = (("1h", 14.4, True), ("6h", 6.0, True), ("1d", 3.0, False), ("3d", 1.0, False))
 _NEVER_PAGES: Final = 3  # the tier
 
 
@@ -70,16 +69,16 @@ def _check_length(value: Duration | None, path: Path, name: str, findings: Findi
 
 
 def _check_burn_rates(slo: Slo, path: Path, where: str, service: Service, findings: Findings) -> None:
-    budget = 1 - slo.objective / 100
-    deaf = [(window, factor, pages) for window, factor, pages in _PAIRS if factor * budget >= 1]
-    most = f"with an objective of {slo.objective:g} a total outage has a burn rate of {1 / budget:.3g}"
-    if all(pair in deaf for pair in _PAIRS if pair[2]) and service.tier != _NEVER_PAGES:
-        least = min(factor for _, factor, pages in _PAIRS if pages)
+    heard = pairs_that_can_fire(slo.objective)
+    most = (
+        f"with an objective of {slo.objective:g} a total outage has a burn rate of {1 / (1 - slo.objective / 100):.3g}"
+    )
+    if not any(pair.severity == "page" for pair in heard) and service.tier != _NEVER_PAGES:
+        least = min(pair.factor for pair in PAIRS if pair.severity == "page")
         hint = " (it is per cent, not a ratio)" if slo.objective < 1 else ""
         said = f"{where}: no page can ever fire: {most}, and pages wait for {least:g}"
         findings.error(path, f"{said}; write an objective of 84 or more{hint}")
         return
-    for window, factor, pages in deaf:
-        kind = "page" if pages else "ticket"
-        said = f"{where}: the {kind} of the {window} window can never fire and is left out: {most}"
-        findings.warn(path, f"{said}, and it waits for {factor:g}")
+    for pair in (pair for pair in PAIRS if pair not in heard):
+        said = f"{where}: the {pair.severity} of the {pair.window} window can never fire and is left out: {most}"
+        findings.warn(path, f"{said}, and it waits for {pair.factor:g}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seawall import conventions
-from seawall.catalog import Catalog, Duration, Service, Slo
+from seawall.catalog import Catalog, Duration, Service, Slo, objective_ratio
 
 from . import slo as arithmetic
 from .dialects import Dialect, find_dialect
@@ -79,7 +79,7 @@ def service_rules(packs: Packs, service: Service) -> list[Rule]:
     for key, slo in sorted(service.slos.items()):
         labels = {"job": service.name, "slo": key}
         assert slo.window is not None
-        objective = f"vector({number(float(arithmetic.ratio(slo.objective)))})"
+        objective = f"vector({number(float(objective_ratio(slo.objective)))})"
         rules.append({"record": "slo:objective:ratio", "expr": objective, "labels": labels})
         rules.append(
             {"record": "slo:period:days", "expr": f"vector({number(slo.window.seconds / 86400)})", "labels": labels}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from seawall.catalog import Catalog, Service, Slo
+from seawall.catalog import Catalog, Service, Slo, objective_ratio, pairs_that_can_fire
 
 from . import slo as arithmetic
 from .dialects import Dialect, find_dialect
@@ -51,7 +51,7 @@ class BurnFacts:
 
 def slo_facts(service: Service, key: str, slo: Slo) -> SloFacts:
     """Return what the templates say of one SLO."""
-    objective = arithmetic.ratio(slo.objective)
+    objective = objective_ratio(slo.objective)
     assert slo.window is not None
     return SloFacts(
         key,
@@ -73,7 +73,7 @@ def burns(service: Service) -> list[BurnFacts]:
     found = []
     for key, slo in sorted(service.slos.items()):
         facts = slo_facts(service, key, slo)
-        for pair in arithmetic.pairs_that_can_fire(slo.objective):
+        for pair in pairs_that_can_fire(slo.objective):
             spent = arithmetic.budget_spent(pair, facts.days * 86400)
             found.append(BurnFacts(facts, pair.window, pair.short, pair.factor, pair.severity, spent))
     return found

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from seawall import conventions
-from seawall.catalog import Catalog, Duration, load
+from seawall.catalog import PAIRS, Catalog, Duration, load
 from seawall.generator import PARTS, load_packs, render
 from seawall.generator import slo as arithmetic
 from seawall.generator.packs import _ALERT_KEYS, _PANEL_KEYS
@@ -137,7 +137,7 @@ def test_the_table_of_burn_rates_is_computed() -> None:
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\| \d.*$", table, re.M)]
     period = 30 * arithmetic.SECONDS["1d"]
     expected = []
-    for pair in arithmetic.PAIRS:
+    for pair in PAIRS:
         times = [round(arithmetic.detection_seconds(pair, 99.9, error)) for error in (1, 0.5, 0.1)]
         expected.append(
             [

@@ -7,15 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from seawall.generator.slo import (
-    PAIRS,
-    SECONDS,
-    Pair,
-    budget_spent,
-    detection_seconds,
-    pairs_that_can_fire,
-    ratio,
-)
+from seawall.catalog import PAIRS, Pair, objective_ratio, pairs_that_can_fire
+from seawall.generator.slo import SECONDS, budget_spent, detection_seconds
 
 MONTH = 30 * 86400.0
 FAST, SLOW, DAY, DAYS = PAIRS
@@ -103,7 +96,7 @@ def test_a_higher_objective_never_leaves_fewer_pairs(low: float, high: float) ->
 @given(pair=pairs, objective=objectives)
 def test_a_pair_can_fire_where_a_total_outage_is_detected(pair: Pair, objective: float) -> None:
     """The list of pairs and the time of detection agree, within the whole long window."""
-    budget = float(1 - ratio(objective))
+    budget = float(1 - objective_ratio(objective))
     assume(not isclose(pair.factor * budget, 1, rel_tol=1e-9))
     seconds = detection_seconds(pair, objective, 1.0)
     assert (pair in pairs_that_can_fire(objective)) == (seconds < inf)
@@ -129,7 +122,7 @@ def test_the_budget_that_is_spent_is_what_the_errors_until_then_cost(
     pair: Pair, objective: float, above: float, days: int
 ) -> None:
     """Whatever the error ratio: time to fire × errors = share of the period's budget."""
-    budget = float(1 - ratio(objective))
+    budget = float(1 - objective_ratio(objective))
     error_ratio = pair.factor * budget + above * (1 - pair.factor * budget)
     seconds = detection_seconds(pair, objective, error_ratio)
     assert isclose(budget_spent(pair, days * 86400), seconds * error_ratio / (budget * days * 86400), rel_tol=1e-9)
@@ -138,4 +131,4 @@ def test_the_budget_that_is_spent_is_what_the_errors_until_then_cost(
 @given(thousandths=st.integers(1, 99_999))
 def test_an_objective_is_a_ratio_without_the_noise_of_floats(thousandths: int) -> None:
     """What a person writes in per cent comes out digit by digit."""
-    assert Decimal(thousandths) / 100_000 == ratio(thousandths / 1000)
+    assert Decimal(thousandths) / 100_000 == objective_ratio(thousandths / 1000)

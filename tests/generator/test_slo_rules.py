@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from scenarios import AVAILABILITY, catalog, check, counter, rendered, requests, verdict
 
-from seawall.generator.slo import PAIRS, SECONDS
+from seawall.catalog import PAIRS
+from seawall.generator.slo import SECONDS
 
 DAY = 1440  # minutes
 
