@@ -2,6 +2,7 @@
 
 from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
 from .environment import MissingVariableError, expand, redact
+from .files import files_of
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
 from .moments import instant
@@ -37,6 +38,7 @@ __all__ = [
     "StackNotify",
     "Team",
     "expand",
+    "files_of",
     "instant",
     "json_schema",
     "load",

@@ -29,14 +29,15 @@ class Source:
 
 def read(path: Path) -> Source:
     """Return what the file or the folder at *path* holds; raise CatalogError where there is nothing to read."""
-    files = _files(path)
+    files = files_of(path)
     joiner = _Joiner(str(path), [str(file) for file in files])
     for number, file in enumerate(files, start=1):
         joiner.add(file, number)
     return joiner.source()
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """Return the files of the catalog at *path*, a file or a folder; raise CatalogError where there is none."""
     if path.is_dir():
         found = sorted(_below(path))
         if not found:

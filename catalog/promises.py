@@ -70,9 +70,8 @@ def _check_length(value: Duration | None, path: Path, name: str, findings: Findi
 
 def _check_burn_rates(slo: Slo, path: Path, where: str, service: Service, findings: Findings) -> None:
     heard = pairs_that_can_fire(slo.objective)
-    most = (
-        f"with an objective of {slo.objective:g} a total outage has a burn rate of {1 / (1 - slo.objective / 100):.3g}"
-    )
+    highest = 1 / (1 - slo.objective / 100)
+    most = f"with an objective of {slo.objective:g} a total outage has a burn rate of {highest:.3g}"
     if not any(pair.severity == "page" for pair in heard) and service.tier != _NEVER_PAGES:
         least = min(pair.factor for pair in PAIRS if pair.severity == "page")
         hint = " (it is per cent, not a ratio)" if slo.objective < 1 else ""

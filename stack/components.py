@@ -94,18 +94,13 @@ def _component(setting: Setting, name: str, command: tuple[str, ...], health: st
     return ProcessSpec(
         name=name,
         command=command,
-        folder=_home(command[0]),
+        folder=home_of(Path(command[0])),
         ports=(setting.ports[name],),
         health=f"http://{setting.listen(name)}{health}",
         address=f"http://localhost:{setting.ports[name]}",
         on_reload=on_reload,
         port_option=name,
     )
-
-
-def _home(program: str) -> str | None:
-    home = home_of(Path(program))
-    return str(home) if home else None
 
 
 def _prometheus(setting: Setting) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seawall.catalog import Catalog, SeawallError, Severity, load
+from seawall.catalog import Catalog, SeawallError, Severity, files_of, load
 from seawall.generator import Addresses, Finding, check, load_packs, render, write
 
 from .components import PORTS
@@ -58,21 +58,12 @@ def keep(source: Source, layout: Layout) -> None:
     with suppress(OSError):
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
-        copy = new / source.catalog.absolute().name
-        if source.catalog.is_dir():
-            shutil.copytree(source.catalog, copy, ignore=_not_catalog)
-        else:
-            shutil.copyfile(source.catalog, copy)
+        for file in files_of(source.catalog):
+            copy = new / source.catalog.absolute().name / file.relative_to(source.catalog)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
         shutil.rmtree(layout.kept, ignore_errors=True)
         new.replace(layout.kept)
-
-
-def _not_catalog(folder: str, names: list[str]) -> set[str]:
-    """Return what a catalog's folder holds beside the catalog: hidden files, other files, links to folders."""
-    paths = {name: Path(folder, name) for name in names}
-    linked = {name for name, path in paths.items() if path.is_dir() and path.is_symlink()}
-    others = {name for name, path in paths.items() if not path.is_dir() and path.suffix not in (".yaml", ".yml")}
-    return linked | others | {name for name in names if name.startswith(".")}
 
 
 def kept(source: Source, layout: Layout) -> Source | None:

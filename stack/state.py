@@ -25,7 +25,7 @@ class ProcessSpec(_Record):
 
     name: str
     command: tuple[str, ...]
-    folder: str | None = None
+    folder: Path | None = None
     environment: dict[str, str] = {}
     ports: tuple[int, ...] = ()
     health: str | None = None
