@@ -4,7 +4,7 @@ from .addresses import Addresses
 from .check import Finding, check
 from .model import Alert, Artifact, Panel, Query, ServiceView
 from .packs import Pack, Packs, load_packs
-from .render import PARTS, iterate, render, view
+from .render import PARTS, STACK, iterate, render, view
 from .sources import PackError
 from .text import TemplateError
 from .tools import TOOL_NAMES, cache_folder, find_tool, find_tools
@@ -13,6 +13,7 @@ from .writer import Written, current, write
 
 __all__ = [
     "PARTS",
+    "STACK",
     "TOOL_NAMES",
     "Addresses",
     "Alert",

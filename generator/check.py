@@ -127,9 +127,9 @@ def _amtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
 
 def _run(what: str, command: Sequence[str]) -> Iterator[Finding]:
     options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": _TIMEOUT, "stdin": subprocess.DEVNULL}
-    options["env"] = {"GOGC": _COLLECT, **os.environ}
+    environment = {"GOGC": _COLLECT, **os.environ}
     try:
-        done = subprocess.run(command, check=False, **options)
+        done = subprocess.run(command, check=False, env=environment, **options)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Finding(what, f"did not end: {error}")
         return

@@ -35,8 +35,6 @@ _TODAY: Final = click.option(
     type=click.DateTime(["%Y-%m-%d"]),
     help="The day that overrides and windows are judged by. Default: today.",
 )
-
-
 _ONLY: Final = click.option(
     "--only", default="", help=f"Comma-separated parts for a set-up that you have: {', '.join(PARTS)}."
 )
@@ -89,7 +87,7 @@ def render(catalog: Path, templates: Path | None, today: datetime | None, out: P
 
 def _parts(only: str) -> frozenset[str]:
     parts = frozenset(part.strip() for part in only.split(",") if part.strip())
-    for part in sorted(parts - PARTS.keys()):
+    for part in sorted(parts - set(PARTS)):
         raise SeawallError(f"--only: there is no part {part!r}; the parts are {', '.join(PARTS)}")
     return parts
 

@@ -55,24 +55,15 @@ def iterate(
     errors = [problem for problem in validate(catalog, packs) if problem.severity is Severity.ERROR]
     if errors:
         raise CatalogError(errors)
-    wanted = only or PARTS.keys() - FRAGMENTS
-    if "rules" in wanted:
-        for name, groups in slo_rules.shared_groups(catalog, packs).items():
-            yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, "")))
-    if "alertmanager" in wanted:
-        config = alertmanager_config(catalog, portal=where.portal)
-        yield Artifact(conventions.ALERTMANAGER_CONFIG, dump(config, _header(catalog, "")))
-    if "routes" in wanted:
-        header = f"{_header(catalog, '')}\n{HOW_TO}"
-        yield Artifact(conventions.ALERTMANAGER_ROUTES, dump(routes_fragment(catalog), header))
-    if "prometheus" in wanted:
-        config = prometheus_config(catalog, where)
-        yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
+    wanted = only or frozenset(PARTS) - FRAGMENTS
+    for part, make in _SHARED.items():
+        if part in wanted:
+            yield from make(catalog, packs, where)
     for service in (STACK, *(catalog.services[name] for name in sorted(catalog.services))):
         rendered = _render(catalog, packs, service)
-        for part in PARTS:
+        for part, make_own in _OWN.items():
             if part in wanted:
-                yield from PARTS[part](rendered)
+                yield from make_own(rendered)
 
 
 def view(catalog: Catalog, packs: Packs, service_name: str) -> ServiceView:
@@ -96,6 +87,26 @@ def _header(catalog: Catalog, service: str) -> str:
 
 def _rules_path(name: str) -> str:
     return f"{conventions.RULES_DIR}/{name}.yml"
+
+
+def _shared_rules(catalog: Catalog, packs: Packs, _: Addresses) -> Iterator[Artifact]:
+    for name, groups in slo_rules.shared_groups(catalog, packs).items():
+        yield Artifact(_rules_path(name), dump({"groups": groups}, _header(catalog, "")))
+
+
+def _alertmanager(catalog: Catalog, _: Packs, where: Addresses) -> Iterator[Artifact]:
+    config = alertmanager_config(catalog, portal=where.portal)
+    yield Artifact(conventions.ALERTMANAGER_CONFIG, dump(config, _header(catalog, "")))
+
+
+def _routes(catalog: Catalog, _: Packs, __: Addresses) -> Iterator[Artifact]:
+    header = f"{_header(catalog, '')}\n{HOW_TO}"
+    yield Artifact(conventions.ALERTMANAGER_ROUTES, dump(routes_fragment(catalog), header))
+
+
+def _prometheus(catalog: Catalog, _: Packs, where: Addresses) -> Iterator[Artifact]:
+    config = prometheus_config(catalog, where)
+    yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
 
 
 def _rules(of: _Rendered) -> Iterator[Artifact]:
@@ -167,24 +178,22 @@ def _service_file(of: _Rendered) -> Iterator[Artifact]:
     yield Artifact(f"{conventions.SERVICES_DIR}/{service.name}.json", content)
 
 
-_Part = Callable[[_Rendered], Iterator[Artifact]]
-
-
-def _nothing(_: _Rendered) -> Iterator[Artifact]:
-    return iter(())
-
-
-# What `render --only` can name, and what each part writes for one service.
-PARTS: Final[dict[str, _Part]] = {
+# What is written once for the whole catalog, and what for each service; rules are both.
+_SHARED: Final[dict[str, Callable[[Catalog, Packs, Addresses], Iterator[Artifact]]]] = {
+    "rules": _shared_rules,
+    "prometheus": _prometheus,
+    "alertmanager": _alertmanager,
+    "routes": _routes,
+}
+_OWN: Final[dict[str, Callable[[_Rendered], Iterator[Artifact]]]] = {
     "rules": _rules,
     "tests": _tests,
     "dashboards": _dashboards,
     "runbooks": _runbooks,
     "targets": _targets,
     "services": _service_file,
-    "prometheus": _nothing,
-    "alertmanager": _nothing,
-    "routes": _nothing,
 }
+# What `render --only` can name.
+PARTS: Final = tuple(dict.fromkeys((*_OWN, *_SHARED)))
 # What only those who have a set-up of their own ask for.
 FRAGMENTS: Final = frozenset({"routes"})

@@ -84,7 +84,7 @@ def _plain(text: str) -> str:
 
 # What a template can do wrong, an endless recursion and a text larger than the memory among it.
 _MISTAKES: Final = (
-    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, OverflowError, MemoryError, RecursionError,
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError, RecursionError,
 )  # fmt: skip
 _ESCAPES: Final[dict[str, Callable[[str], str]]] = {
     "promql": promql_string,

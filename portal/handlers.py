@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from seawall.catalog import SeawallError, Service
 from seawall.conventions import STACK_SERVICE
+from seawall.generator import STACK
 from seawall.generator.model import Alert, ServiceView
 
 from . import fleet, inbox
@@ -33,9 +34,7 @@ from .source import Snapshot
 from .store import Filter, StoredAlert, StoreError
 
 _INBOX_LIMIT: Final = 300
-_STACK: Final = Service(
-    name=STACK_SERVICE, kind="stack", team=STACK_SERVICE, tier=1, description="The monitoring stack itself."
-)
+_STACK: Final = STACK.model_copy(update={"description": "The monitoring stack itself."})
 _SPARK_RANGE: Final = "1h"
 _FIGURES_LIMIT: Final = 12  # of one alert: an SLO alert has a rule for each pair of windows
 
