@@ -40,8 +40,9 @@ coverage: .venv/.test ## Run the tests and list the lines that none of them runs
 	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
 check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
+	@tools/install-test-servers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy && $(BIN)/lint-imports
-	@for example in $(EXAMPLES); do $(BIN)/seawall check examples/$$example/catalog.yaml || exit 1; done
+	@for example in $(EXAMPLES); do $(BIN)/seawall check examples/$$example/catalog.yaml --require-tools || exit 1; done
 
 docs: .venv/.test ## Run what the documents say
 	@tools/install-test-servers
