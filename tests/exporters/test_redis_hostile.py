@@ -87,11 +87,18 @@ def promise(client: socket.socket, stop: Event) -> None:
     stop.wait(5)
 
 
+def commands(client: socket.socket) -> Iterator[list[bytes]]:
+    """Yield what the client asks, a command at a time, however the packets cut it."""
+    with client.makefile("rb") as stream:
+        while line := stream.readline():
+            yield [stream.read(int(stream.readline()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
+
+
 def babble(client: socket.socket, stop: Event) -> None:
     """Answer INFO with a command whose name is no UTF-8, and has what must be escaped."""
     info = b'redis_version:7.0.15\r\ncmdstat_\xff"\\x:calls=3,usec=5\r\n'
-    while client.recv(1000):
-        client.sendall(b"$%d\r\n%b\r\n:0\r\n" % (len(info), info))
+    for command in commands(client):
+        client.sendall(b"$%d\r\n%b\r\n" % (len(info), info) if command[0] == b"INFO" else b":0\r\n")
 
 
 def value(scrape: Scrape, name: str) -> float:
