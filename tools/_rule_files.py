@@ -119,8 +119,10 @@ def generate(sloth: Path, specs: Path, out: Path) -> float:
 def cpu_of(command: list[str]) -> float:
     """Run *command*; return the processor's seconds that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} fails: {done.stderr.strip()}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 

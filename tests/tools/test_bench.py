@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,30 @@ def test_the_check_bench_names_every_step() -> None:
 
     for step in ("load and render", "parsing the expressions", "promtool check rules", "promtool test rules", "in all"):
         assert float(row(shown, step)[1]) >= 0
+
+
+@pytest.mark.e2e
+def test_the_rules_bench_evaluates_rules_on_a_history() -> None:
+    """One service in a real Prometheus: the 30-day mean reads an hourly sample for each hour of the 30 days."""
+    shown = bench("rules", "--sizes", "1", "--only", "seawall", "--every", "2", "--passes", "1")
+
+    groups, rules, _, samples = row(shown, "Seawall  ")[1:5]
+    assert int(rules) > int(groups) > 1
+    assert float(samples.removesuffix(" M")) > 0.1
+    assert "its dearest rules" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("rules", "--sizes", "1"), "Rules: not measured, since there is no prometheus on PATH."),
+        (("sloth_render", "--services", "1", "--runs", "1"), "Sloth cannot be had: Go, which builds it, is not on"),
+    ],
+)
+def test_what_a_bench_cannot_have_it_says(
+    arguments: Sequence[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No tool is on PATH: a sentence, and no failure."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert bench(*arguments).startswith(sentence)
