@@ -42,13 +42,15 @@ def test_promtool_reads_what_was_written(tsdb: ModuleType, tmp_path: Path) -> No
     rng = random.Random(1)
     counter = tsdb.Track(START, STEP, [float(7 * index + rng.randrange(3)) for index in range(500)])
     ratio = tsdb.Track(START, STEP, [math.sin(index) * rng.random() for index in range(241)])
-    flat = tsdb.Track(START, STEP, [1e-300, 1e-300, -0.5, math.inf, 1e300, 1e300, 2.0, math.nextafter(2.0, 3.0), 0.0])
+    flat = tsdb.Track(START, STEP, [1e-300, 1e-300, -0.5, math.inf, 1e300, 1e300, 2.0**60, 0.0])
+    close = tsdb.Track(START, STEP, [2.0, math.nextafter(2.0, 3.0), 2.0, 2.5])
     single = tsdb.Track(START, STEP, [42.0])
     series = {
         (("__name__", "requests_total"), ("job", "a")): counter,
         (("__name__", "requests_total"), ("job", "ü")): counter,
         (("__name__", "ratio"), ("job", "a"), ("zone", "1")): ratio,
         (("__name__", "flat"),): flat,
+        (("__name__", "close"),): close,
         (("__name__", "single"),): single,
     }
     tsdb.write_block(tmp_path, series, START, START + 1000 * STEP)
@@ -58,6 +60,7 @@ def test_promtool_reads_what_was_written(tsdb: ModuleType, tmp_path: Path) -> No
         '{__name__="requests_total", job="ü"}': samples(counter),
         '{__name__="ratio", job="a", zone="1"}': samples(ratio),
         '{__name__="flat"}': samples(flat),
+        '{__name__="close"}': samples(close),
         '{__name__="single"}': samples(single),
     }
     assert expected == dumped(tmp_path)
