@@ -11,7 +11,14 @@ def fastapi_app() -> Any:
     from fastapi import FastAPI, Response
 
     app = FastAPI()
-    for path, status in {"/pay": 200, "/fails": 500, "/limited": 429, "/items/{item}": 200, "/healthz": 200}.items():
+    for path, status in {
+        "/pay": 200,
+        "/fails": 500,
+        "/limited": 429,
+        "/left": 499,
+        "/items/{item}": 200,
+        "/healthz": 200,
+    }.items():
         app.get(path)(lambda status=status: Response("answer", status))
     app.get("/slow")(_slow)
     app.get("/crashes")(_crashes)
@@ -32,7 +39,14 @@ def flask_app() -> Any:
 
     logging.disable()
     app = Flask("shop")
-    for path, status in {"/pay": 200, "/fails": 500, "/limited": 429, "/items/<item>": 200, "/healthz": 200}.items():
+    for path, status in {
+        "/pay": 200,
+        "/fails": 500,
+        "/limited": 429,
+        "/left": 499,
+        "/items/<item>": 200,
+        "/healthz": 200,
+    }.items():
         app.add_url_rule(path, path, lambda status=status, **_: ("answer", status))
     app.add_url_rule("/slow", "slow", lambda: str(time.sleep(0.4)))
     app.add_url_rule("/crashes", "crashes", lambda: 1 / 0)

@@ -22,6 +22,7 @@ REQUESTS: Final = {
     "/limited": (3, "429"),
     "/items/1": (2, "200"),
     "/items/2": (1, "200"),
+    "/left": (2, "499, as where a client has left"),
     "/nowhere": (2, "404"),
     "/healthz": (6, "200"),
 }

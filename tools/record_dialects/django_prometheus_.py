@@ -43,7 +43,7 @@ def _answer(route: str, name: str, status: int) -> Any:
 urlpatterns = [
     *(
         _answer(name, name, status)
-        for name, status in {"pay": 200, "fails": 500, "limited": 429, "healthz": 200}.items()
+        for name, status in {"pay": 200, "fails": 500, "limited": 429, "left": 499, "healthz": 200}.items()
     ),
     _answer("items/<item>", "item", 200),
     path("slow", slow),
