@@ -18,6 +18,7 @@ METRICS_PATH: Final = r"^/[^\s\"\\]*$"
 _PORT: Final = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 TARGET: Final = rf"^(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):{_PORT}$"
 EXPECTED: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(x|/s)$"
+TRAFFIC: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?/[smh]$"
 _MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
 _DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
@@ -31,6 +32,7 @@ RULES: Final = {
     METRICS_PATH: 'it is a path that begins with /, such as "/metrics"',
     TARGET: 'a target is host:port without a scheme or a path, such as "checkout:9464"',
     EXPECTED: "it is a multiplier such as 6x or 1.5x, or a number of requests a second such as 900/s",
+    TRAFFIC: "it is a number of events a second, a minute or an hour, such as 20/s, 5/m or 30/h",
 }
 
 
@@ -78,6 +80,7 @@ Link = Annotated[str, Field(pattern=LINK)]
 MetricsPath = Annotated[str, Field(pattern=METRICS_PATH)]
 Target = Annotated[str, Field(pattern=TARGET)]
 Expected = Annotated[str, Field(pattern=EXPECTED)]
+Traffic = Annotated[str, Field(pattern=TRAFFIC)]
 Flag = Annotated[bool, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True)]

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from .complete import complete
 from .fields import NAME, RULES, Model
 from .files import Source, read
 from .findings import Findings
@@ -53,7 +54,7 @@ class _Loading:
         campaigns = self._parts(Campaign, "campaigns")
         self._check_defaults(defaults)
         self._check_receivers()
-        self._check_services(services, teams)
+        self._check_services(services, teams, defaults)
         self._check_campaigns(campaigns)
         check_texts(self._data, self._findings)
         errors = [problem for problem in self._findings.problems if problem.severity is Severity.ERROR]
@@ -65,7 +66,7 @@ class _Loading:
                 defaults=defaults,
                 notify=notify,
                 teams=teams,
-                services={name: _complete(name, service, defaults) for name, service in services.items()},
+                services={name: complete(name, service, defaults) for name, service in services.items()},
                 campaigns={name: campaign.model_copy(update={"name": name}) for name, campaign in campaigns.items()},
             )
         )
@@ -143,12 +144,12 @@ class _Loading:
             if isinstance(raw, dict):
                 self._findings.problems += check_receivers(raw, path, self._where)
 
-    def _check_services(self, services: dict[str, Service], teams: dict[str, Team]) -> None:
+    def _check_services(self, services: dict[str, Service], teams: dict[str, Team], defaults: Defaults) -> None:
         check_references(services, self._names, self._findings)
         for name, service in services.items():
             path = ("services", name)
             for key, slo in service.slos.items():
-                check_slo(slo, (*path, "slos", key), service, self._findings)
+                check_slo(slo, (*path, "slos", key), service, defaults, self._findings)
             for alert, override in service.alerts.items():
                 check_override(override, (*path, "alerts", alert), self._today, self._findings)
             self._check_maintenance(service, path, teams)
@@ -179,18 +180,3 @@ class _Loading:
 
     def _where(self, *path: str | int) -> Position:
         return self._findings.places.nearest(path)
-
-
-def _complete(name: str, service: Service, defaults: Defaults) -> Service:
-    """Return *service* with every default that the catalog leaves open."""
-    slos = {
-        key: slo.model_copy(update={"sli": slo.sli or key, "window": slo.window or defaults.slo_window})
-        for key, slo in service.slos.items()
-    }
-    update = {
-        "name": name,
-        "dialect": service.dialect or defaults.dialect,
-        "match": {**defaults.match, **service.match},
-        "slos": slos,
-    }
-    return service.model_copy(update=update)

@@ -41,6 +41,8 @@ class Defaults(Model):
     """Where Grafana is reached; links lead to the portal where this is left out."""
     scrape_interval: Duration = Duration(15)
     """How often Prometheus scrapes."""
+    retention: Duration | None = None
+    """How long Prometheus keeps samples, where it is not the one that `seawall up` starts; no budget can be longer."""
     match: dict[Label, str] = Field(default_factory=dict)
     """Label matchers of every service, such as `environment: production`; a service's own win."""
     dialect: Kind = "otel"

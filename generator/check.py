@@ -13,6 +13,7 @@ import promql_parser
 from seawall import conventions
 from seawall.catalog import Catalog, Problem, Severity
 
+from .alike import alike
 from .model import ServiceView
 from .packs import Packs
 from .render import view
@@ -23,6 +24,7 @@ from .validation import validate
 TOOLS: Final = ("promtool", "amtool")
 _GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
 _TIMEOUT: Final = 1800
+_NAMED: Final = 3
 _COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
 _PACKAGES: Final = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 Progress = Callable[[str], None]
@@ -47,25 +49,28 @@ def check(
     *,
     tools: Mapping[str, Path | None],
     require_tools: bool = False,
+    every_proof: bool = False,
     progress: Progress = lambda _: None,
 ) -> list[Finding]:
     """Return everything that is wrong with what *folder* holds for *catalog*.
 
     *tools* maps promtool and amtool to their paths. A missing tool is a warning that names what went unchecked; with
-    *require_tools* it is an error.
+    *require_tools* it is an error. Proofs that differ in names alone are run once, with *every_proof* each one is.
     """
     findings = [*_catalog_findings(catalog, packs)]
     progress(f"parsing the expressions of {counted(len(catalog.services), 'service')}")
     findings += [found for name in sorted(catalog.services) for found in _expressions(view(catalog, packs, name))]
-    for name, run in (("promtool", _promtool), ("amtool", _amtool)):
+    for name in TOOLS:
         tool = tools.get(name)
         if tool is None:
             severity = Severity.ERROR if require_tools else Severity.WARNING
             mend = f"install it (Debian: {_PACKAGES[name]}), or run seawall up once"
             text = f"is not on PATH, so its checks were left out; {mend}"
             findings.append(Finding(name, text, severity))
+        elif name == "promtool":
+            findings += _promtool(tool, folder, catalog, progress, every=every_proof)
         else:
-            findings += run(tool, folder, progress)
+            findings += _amtool(tool, folder, progress)
     return findings
 
 
@@ -101,7 +106,7 @@ def _parse(what: str, expr: str) -> Iterator[Finding]:
         yield Finding(what, f"is not PromQL: {error}: {expr}")
 
 
-def _promtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
+def _promtool(tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, every: bool) -> Iterator[Finding]:
     rules = sorted((folder / conventions.RULES_DIR).glob("*.yml"))
     progress(f"promtool check rules on {len(rules)} files")
     yield from _run("promtool check rules", [str(tool), "check", "rules", *map(str, rules)])
@@ -109,15 +114,29 @@ def _promtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]
     yield from _run(
         "promtool check config", [str(tool), "check", "config", str(folder / conventions.PROMETHEUS_CONFIG)]
     )
+    yield from _proofs(tool, folder, catalog, progress, every=every)
+
+
+def _proofs(tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, every: bool) -> Iterator[Finding]:
+    """Run the proofs; those that differ from another one in names alone share its run, unless *every* one is wanted."""
     tests = sorted((folder / conventions.TESTS_DIR).glob("*.yml"))
-    progress(f"promtool test rules on {len(tests)} files")
+    groups = [(file,) for file in tests] if every else alike(folder, catalog, tests)
+    shared = "" if len(groups) == len(tests) else f", which stand for {len(tests)} that differ in names alone"
+    progress(f"promtool test rules on {counted(len(groups), 'file')}{shared}")
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for found in pool.map(lambda file: _test(tool, file), tests):
+        for found in pool.map(lambda files: _test(tool, files), groups):
             yield from found
 
 
-def _test(tool: Path, file: Path) -> list[Finding]:
-    return list(_run(f"promtool test rules {file.name}", [str(tool), "test", "rules", str(file)]))
+def _test(tool: Path, files: Sequence[Path]) -> list[Finding]:
+    first, *others = files
+    stands = f" (and {counted(len(others), 'file')} like it: {_few(others)})" if others else ""
+    return list(_run(f"promtool test rules {first.name}{stands}", [str(tool), "test", "rules", str(first)]))
+
+
+def _few(files: Sequence[Path]) -> str:
+    names = [file.name for file in files[:_NAMED]]
+    return ", ".join(names) + (", …" if len(files) > _NAMED else "")
 
 
 def _amtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:

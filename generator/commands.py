@@ -103,8 +103,16 @@ def _summary(written: Written, out: Path) -> str:
 @click.command()
 @_common
 @click.option("--require-tools", is_flag=True, help="A missing promtool or amtool is an error.")
+@click.option("--every-proof", is_flag=True, help="Run proofs that differ in names alone, too.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
-def check(catalog: Path, templates: Path | None, today: datetime | None, require_tools: bool, strict: bool) -> None:
+def check(
+    catalog: Path,
+    templates: Path | None,
+    today: datetime | None,
+    require_tools: bool,
+    every_proof: bool,
+    strict: bool,
+) -> None:
     """Check CATALOG, every expression, and every proof with the real promtool and amtool.
 
     \b
@@ -119,7 +127,15 @@ def check(catalog: Path, templates: Path | None, today: datetime | None, require
         out = Path(folder) / "build"
         written = write(iterate(loaded, packs), out)
         tools = find_tools(TOOLS)
-        findings = run_check(loaded, packs, out, tools=tools, require_tools=require_tools, progress=_progress)
+        findings = run_check(
+            loaded,
+            packs,
+            out,
+            tools=tools,
+            require_tools=require_tools,
+            every_proof=every_proof,
+            progress=_progress,
+        )
     for finding in findings:
         click.secho(str(finding), fg="yellow" if finding.severity is Severity.WARNING else "red", err=True)
     failed = [finding for finding in findings if strict or finding.severity is Severity.ERROR]

@@ -1,4 +1,4 @@
-"""Which events prove an SLO: of the dialect's examples, those that it counts, one that is good and one that is bad."""
+"""Examples of a filtered SLO's events: label values of one that counts and is good, and of one that is bad."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,9 +7,9 @@ from typing import Final
 
 from seawall.catalog import Slo
 
-from .dialects import Dialect
+from .dialects import Counts, Dialect
 from .patterns import example_of, matches
-from .slo_rules import route_regex
+from .slis import classified, route_regex
 
 _GOOD: Final = ("good", "slow", "throttled", "shed", "bad")
 _BAD: Final = ("bad", "shed", "good", "throttled")
@@ -19,48 +19,63 @@ _Labels = Mapping[str, str]
 
 def events_of(slo: Slo, dialect: Dialect) -> Dialect:
     """Return *dialect* with examples that *slo* counts; raise ValueError where it would count none, or none as bad."""
-    if not slo.is_filtered:
+    if not _restricts(slo) or slo.sli not in ("availability", "latency") or not dialect.events:
         return dialect
-    own = {label: example_of(pattern) for label, pattern in sorted(slo.bad.items())}
-    good = next((each for each in _counted(slo, dialect, _GOOD, {}) if not _is_bad(slo, dialect, each)), None)
-    bad = next((each for each in _counted(slo, dialect, _BAD, own) if _is_bad(slo, dialect, each)), None)
+    counts = classified(slo, dialect)
+    own = {label: example_of(pattern) for label, pattern in sorted(slo.bad_labels.items())}
+    good = next((each for each in _counted(slo, dialect, counts, _GOOD, {}) if not _is_bad(counts, each)), None)
+    bad = next((each for each in _counted(slo, dialect, counts, _BAD, own) if _is_bad(counts, each)), None)
+    if slo.sli == "latency" and not counts.bad:
+        bad = good  # what is slow is bad, and nothing else tells
     for what, found in (("good", good), ("bad", bad)):
         if found is None:
-            fields = " and ".join(field for field in ("routes", "methods", "exclude", "bad") if getattr(slo, field))
+            fields = " and ".join(field for field in _FIELDS if getattr(slo, field))
             raise ValueError(f"no event of dialect {dialect.name} that it counts would be {what}; change {fields}")
     assert good is not None
     assert bad is not None
     return replace(dialect, example={**dialect.example, "base": {}, "good": dict(good), "bad": dict(bad)})
 
 
-def _counted(slo: Slo, dialect: Dialect, classes: tuple[str, ...], own: _Labels) -> Iterator[_Labels]:
-    for name in classes:
+_FIELDS: Final = ("routes", "methods", "exclude", "bad", "codes")
+
+
+def _restricts(slo: Slo) -> bool:
+    return any(getattr(slo, field) for field in _FIELDS) and not slo.is_raw
+
+
+def _counted(slo: Slo, dialect: Dialect, counts: Counts, classes: tuple[str, ...], own: _Labels) -> Iterator[_Labels]:
+    for name, more in _classes(slo, dialect, classes):
         for route in slo.routes or (None,):
-            labels = {**dialect.example.get("base", {}), **dialect.example.get(name, {})}
+            labels = {**dialect.example.get("base", {}), **dialect.example.get(name, {}), **more}
             if route is not None:
                 labels[dialect.labels["route"]] = route.replace("*", "x")
             if slo.methods:
                 labels[dialect.labels["method"]] = slo.methods[0]
             labels |= own
-            if name in dialect.example and _counts(slo, dialect, labels):
+            if name in dialect.example and _counts(slo, dialect, counts, labels):
                 yield labels
 
 
-def _counts(slo: Slo, dialect: Dialect, labels: _Labels) -> bool:
+def _classes(slo: Slo, dialect: Dialect, classes: tuple[str, ...]) -> Iterator[tuple[str, _Labels]]:
+    """Yield the classes, then events like a good one with each status that the SLO names."""
+    yield from ((name, {}) for name in classes)
+    for code in sorted(slo.codes):
+        yield "good", {dialect.labels["status"]: code}
+
+
+def _counts(slo: Slo, dialect: Dialect, counts: Counts, labels: _Labels) -> bool:
     routes = "|".join(route_regex(route) for route in slo.routes)
     return (
-        any(_holds(matchers, labels) for matchers in dialect.counted)
-        and _holds(dialect.ignore, labels)
+        any(_holds(matchers, labels) for matchers in counts.counted)
+        and _holds(counts.ignore, labels)
         and (not slo.routes or matches(routes, labels.get(dialect.labels["route"], "")))
         and (not slo.methods or labels.get(dialect.labels["method"], "") in slo.methods)
         and not any(matches(pattern, labels.get(label, "")) for label, pattern in slo.exclude.items())
     )
 
 
-def _is_bad(slo: Slo, dialect: Dialect, labels: _Labels) -> bool:
-    if slo.bad:
-        return all(matches(pattern, labels.get(label, "")) for label, pattern in slo.bad.items())
-    return any(_holds(matchers, labels) for matchers in dialect.bad)
+def _is_bad(counts: Counts, labels: _Labels) -> bool:
+    return any(_holds(matchers, labels) for matchers in counts.bad)
 
 
 def _holds(matchers: str, labels: _Labels) -> bool:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from seawall.catalog import Duration
 
 from .dialects import Dialect
+from .slo import RAW_WINDOWS
+from .slo_chain import BADNESS
 from .text import Template, number, promql_string
 
 STEP: Final = (
@@ -16,6 +18,7 @@ STEP: Final = (
 )
 _NUMBER: Final = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _SHORT: Final = re.compile(rf"(?P<start>-?{_NUMBER})?(?P<growth>[+-]{_NUMBER})?")
+_HALF: Final = 0.5
 _CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
 _MEMORY: Final = 4096  # fixtures that are kept: the services of one kind share nearly all of theirs
 
@@ -78,6 +81,8 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
     *le* are the bucket bounds in seconds that the service's rules read; slow events are slower than all of them.
     """
     phases = spec if isinstance(spec, list) else [spec]
+    if dialect.events is None:
+        return _probe_series(dialect, labels, phases, le)
     slowest = max(10.0, *(2 * bound for bound in le))
     series: dict[str, Any] = {}
     for name in _CLASSES:
@@ -86,7 +91,9 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
         counts = [_class_phase(phase, name) for phase in phases]
         still = [_still(each) for each in counts] if name == "slow" else counts
         for key, moves in _class_series(dialect, name, tuple(labels.items()), (*le, slowest)):
-            series[key] = counts if moves else still
+            own = counts if moves else still
+            # A histogram that lacks a label counts several classes in one series.
+            series[key] = _added(series[key], own) if key in series else own
     return series
 
 
@@ -95,12 +102,76 @@ def _class_series(
     dialect: Dialect, name: str, labels: tuple[tuple[str, str], ...], le: tuple[float, ...]
 ) -> tuple[tuple[str, bool], ...]:
     """Return the series of one class, the last bound being the slowest, and whether its events are counted in each."""
+    assert dialect.events is not None
     own = {**dialect.example.get("base", {}), **dialect.example[name], **dict(labels)}
-    found = [(_series(dialect.events, own), True)]
+    found = [(_series(dialect.events.metric, own), True)]
+    if not dialect.buckets or dialect.timed is None:
+        return tuple(found)
+    timed = {label: value for label, value in own.items() if label not in dialect.without}
+    if dialect.timed.metric != dialect.events.metric:
+        found.append((_series(dialect.timed.metric, timed), True))
     for bound in sorted(set(le)):
-        key = _series(dialect.buckets, {**own, "le": number(bound / dialect.seconds_per_unit)})
+        key = _series(dialect.buckets, {**timed, "le": number(bound / dialect.seconds_per_unit)})
         found.append((key, name != "slow" or bound >= le[-1]))
-    return (*found, (_series(dialect.buckets, {**own, "le": "+Inf"}), True))
+    return (*found, (_series(dialect.buckets, {**timed, "le": "+Inf"}), True))
+
+
+def _added(first: Sequence[Mapping[str, str]], second: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return phases of the same lengths in which the events of both come."""
+    pairs = zip(first, second, strict=True)
+    return [
+        {**one, "per_minute": number(float(one["per_minute"]) + float(two["per_minute"]))}
+        if "per_minute" in one
+        else dict(one)
+        for one, two in pairs
+    ]
+
+
+def _probe_series(
+    dialect: Dialect, labels: Mapping[str, str], phases: Sequence[Mapping[str, str]], le: Sequence[float]
+) -> dict[str, Any]:
+    """Return a probe's gauges: it fails while most events are bad, and is slow while most are."""
+    own = {**dialect.example.get("base", {}), **labels}
+    slowest = max(10.0, *(2 * bound for bound in le))
+    found = {dialect.success: [{"value": number(0 if _share(each, "bad") > _HALF else 1)} for each in phases]}
+    if dialect.duration:
+        seconds = [slowest if _share(each, "slow") > _HALF else 0.0 for each in phases]
+        found[dialect.duration] = [{"value": number(each / dialect.seconds_per_unit)} for each in seconds]
+    return {_series(metric, own): _lasting(values, phases) for metric, values in found.items() if metric}
+
+
+def recorded_series(sel: str, spec: Any, *, timed: bool) -> dict[str, Any]:
+    """Return what an SLO's rules record of *spec*, for PromQL of the catalog's own: how bad time is, or event rates."""
+    phases = spec if isinstance(spec, list) else [spec]
+    share = _lasting([{"value": number(_share(each, "bad"))} for each in phases], phases)
+    if timed:
+        return {f"{BADNESS}{{{sel}}}": share}
+    series = {}
+    for window in RAW_WINDOWS:
+        for kind, classes in (("total", ("good", "slow", "bad")), ("bad", ("bad",))):
+            rates = [{"value": number(sum(float(each.get(one, 0)) for one in classes) / 60)} for each in phases]
+            series[f"slo:{kind}:rate{window}{{{sel}}}"] = _lasting(rates, phases)
+    return series
+
+
+def enough_or_none(spec: Any, at_least: float) -> list[dict[str, str]]:
+    """Return traffic where *at_least* events a second are owed: twice as many, or none while most are bad."""
+    phases = spec if isinstance(spec, list) else [spec]
+    rates = [{"good": number(0 if _share(each, "bad") > _HALF else 120 * at_least)} for each in phases]
+    return _lasting(rates, phases)
+
+
+def _share(phase: Mapping[str, str], name: str) -> float:
+    many = {each: float(phase.get(each, 0)) for each in ("good", "slow", "bad")}
+    return many[name] / sum(many.values()) if sum(many.values()) else 0.0
+
+
+def _lasting(values: Sequence[dict[str, str]], phases: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return *values*, each as long as its phase and gone where that is."""
+    return [
+        ({"gone": "yes"} if "gone" in phase else value) | ({"for": phase["for"]} if "for" in phase else {})
+        for value, phase in zip(values, phases, strict=True)
+    ]
 
 
 def _class_phase(phase: Mapping[str, str], name: str) -> dict[str, str]:

@@ -14,8 +14,8 @@ from .dialects import find_dialect
 from .examples import events_of
 from .model import Alert
 from .packs import AlertTemplate, Pack, Packs
-from .text import Template, TemplateError, number
-from .variables import selector
+from .slis import is_timed
+from .text import Template, TemplateError, number, promql_string
 
 _IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
@@ -127,13 +127,19 @@ def _series(
     dialect = find_dialect(packs.dialects, service.kind, service.dialect)
     inputs = {**healthy.get("input", {}), **spec.get("input", {})}
     found: dict[str, Any] = {}
+    key, slo = _slo_at_hand(service, scope)
+    labels = {"job": service.name, **service.match}
+    traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
     if dialect is not None:
-        slo = _slo_at_hand(service, scope)
+        labels = {**dialect.naming(service).labels(service.name), **service.match}
         events = events_of(slo, dialect) if slo else dialect
-        traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
-        labels = {"job": service.name, **service.match}
-        found |= fixtures.traffic_series(events, labels, traffic, _bounds(service, spec))
-    matchers = selector(service)
+        enough = slo.at_least if slo and slo.value is None else None
+        carried = traffic if enough is None else fixtures.enough_or_none(traffic, enough)
+        found |= fixtures.traffic_series(events, labels, carried, _bounds(service, spec))
+    if slo is not None and (slo.is_raw or slo.value is not None):
+        sel = f'job="{service.name}",slo="{key}"'
+        found |= fixtures.recorded_series(sel, traffic, timed=is_timed(slo, dialect))
+    matchers = ",".join(f'{label}="{promql_string(value)}"' for label, value in labels.items())
     for key, value in inputs.items():
         found[matched(matchers, _filled(key, scope))] = value
     step = 10 if every == _SLOW else 1
@@ -186,7 +192,8 @@ def _bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:
     return sorted({_QUICK, *own, *(float(bound) for bound in spec.get("buckets", ()))})
 
 
-def _slo_at_hand(service: Service, scope: Mapping[str, Any]) -> Slo | None:
+def _slo_at_hand(service: Service, scope: Mapping[str, Any]) -> tuple[str, Slo | None]:
     item = scope.get("item")
     facts = getattr(item, "slo", item)
-    return service.slos.get(getattr(facts, "key", ""))
+    key = getattr(facts, "key", "")
+    return key, service.slos.get(key)

@@ -131,7 +131,7 @@ def _tests(of: _Rendered) -> Iterator[Artifact]:
         tests[reads_recorded(alert.expr)] += alert.tests
     tests[bool(tests[True])].insert(0, healthy_test(of.packs, of.service, of.scope))
     own = [f"{name}-slos"] if of.own_rules else []
-    shared = slo_rules.shared_files(of.service)
+    shared = slo_rules.shared_files(of.packs, of.service)
     for recorded in tests:
         files = [*shared, conventions.SHARED_RULES, name] if recorded else [name]
         order = [*own, *shared, *slo_rules.SHARED_ORDER, name] if recorded else [*own, name]

@@ -1,17 +1,13 @@
 """Whether a catalog fits the packs: kinds, dialects, SLIs, alert names and their thresholds."""
 
 from collections.abc import Iterator
-from typing import Final
 
-from seawall.catalog import AlertOverride, Catalog, Duration, Problem, SeawallError, Service, Severity
+from seawall.catalog import AlertOverride, Catalog, Problem, SeawallError, Service, Severity
 
-from .dialects import Dialect, find_dialect
-from .examples import events_of
+from .dialects import find_dialect
 from .guesses import guess
 from .packs import AlertTemplate, Pack, Packs
-from .patterns import example_of
-
-_SHORTEST: Final = Duration(2 * 86400)  # what is kept an hour apart shows a day of history for certain
+from .slo_validation import slo_problems
 
 
 def validate(catalog: Catalog, packs: Packs) -> list[Problem]:
@@ -32,52 +28,9 @@ def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Probl
     except SeawallError as error:
         yield _error(catalog, service, (*place, "dialect"), str(error))
         return
-    yield from _slos(catalog, service, dialect)
+    yield from slo_problems(catalog, service, dialect)
     for name, override in service.alerts.items():
         yield from _override(catalog, packs, service, name, override)
-
-
-def _slos(catalog: Catalog, service: Service, dialect: Dialect | None) -> Iterator[Problem]:
-    slis = dialect.slis if dialect else ()
-    for key, slo in service.slos.items():
-        place = ("services", service.name, "slos", key)
-        if not slis:
-            text = f"SLO {key!r}: services of kind {service.kind} have no SLI yet; remove the SLO"
-            yield _error(catalog, service, place, text)
-        elif slo.sli not in slis:
-            given = f"sli {slo.sli!r} is not known for kind {service.kind}"
-            yield _error(catalog, service, place, f"SLO {key!r}: {given}; {guess(slo.sli, slis)}")
-        elif slo.window and slo.window < _SHORTEST:
-            text = f"SLO {key!r}: window is {slo.window}, and a budget is judged after a day; write {_SHORTEST} or more"
-            yield _error(catalog, service, (*place, "window"), text)
-        elif dialect:
-            yield from _filters(catalog, service, key, dialect) or _events(catalog, service, key, dialect)
-
-
-def _filters(catalog: Catalog, service: Service, key: str, dialect: Dialect) -> list[Problem]:
-    slo = service.slos[key]
-    found = []
-    for field, label, given in (("routes", "route", slo.routes), ("methods", "method", slo.methods)):
-        if given and label not in dialect.labels:
-            place = ("services", service.name, "slos", key, field)
-            text = f"SLO {key!r}: dialect {dialect.name} has no label for {field}; remove {field}"
-            found.append(_error(catalog, service, place, text))
-    for field, patterns in (("exclude", slo.exclude), ("bad", slo.bad)):
-        for label, pattern in patterns.items():
-            try:
-                example_of(pattern)
-            except ValueError as error:
-                where = ("services", service.name, "slos", key, field, label)
-                found.append(_error(catalog, service, where, f"SLO {key!r}: {field}.{label}: {error}"))
-    return found
-
-
-def _events(catalog: Catalog, service: Service, key: str, dialect: Dialect) -> list[Problem]:
-    try:
-        events_of(service.slos[key], dialect)
-    except ValueError as error:
-        return [_error(catalog, service, ("services", service.name, "slos", key), f"SLO {key!r}: {error}")]
-    return []
 
 
 def _override(

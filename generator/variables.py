@@ -1,82 +1,19 @@
 """What templates may say: the variables and functions that are in scope for one service."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from seawall.catalog import Catalog, Service, Slo, objective_ratio, pairs_that_can_fire
+from seawall.catalog import Catalog, Service
 
-from . import slo as arithmetic
-from .dialects import Dialect, find_dialect
+from .campaigns import outside_campaigns
+from .dialects import Counts, Dialect, find_dialect
+from .naming import PLAIN, PUSHED, selector
 from .packs import STACK_KIND, Packs
-from .text import Raw, number, promql_string
+from .slo_facts import SloFacts, burns, slo_facts
+from .text import Raw, number
 
 _CAUSE_LIMIT = 50
-
-
-def selector(service: Service, *more: str) -> str:
-    """Return the matchers that narrow a metric to *service*: its job, then what the catalog adds."""
-    pairs = [("job", service.name), *sorted(service.match.items())]
-    return ",".join([f'{label}="{promql_string(value)}"' for label, value in pairs] + [each for each in more if each])
-
-
-@dataclass(frozen=True)
-class SloFacts:
-    """An SLO as templates see it: numbers as ratios, and the matchers of its recorded series."""
-
-    key: str
-    sli: str
-    objective: Raw
-    percent: float
-    budget: Raw
-    sel: Raw
-    under: float
-    under_text: str
-    floor: int
-    days: float
-    allowed: float
-
-
-@dataclass(frozen=True)
-class BurnFacts:
-    """One burn-rate alert of one SLO."""
-
-    slo: SloFacts
-    window: str
-    short: str
-    factor: float
-    severity: str
-    spent: float
-
-
-def slo_facts(service: Service, key: str, slo: Slo) -> SloFacts:
-    """Return what the templates say of one SLO."""
-    objective = objective_ratio(slo.objective)
-    assert slo.window is not None
-    return SloFacts(
-        key,
-        slo.sli,
-        Raw(number(float(objective))),
-        slo.objective,
-        Raw(number(float(1 - objective))),
-        Raw(f'job="{service.name}",slo="{key}"'),
-        slo.under.seconds if slo.under else 0.0,
-        str(slo.under) if slo.under else "",
-        slo.floor,
-        slo.window.seconds / 86400,
-        float(1 - objective) * 100,
-    )
-
-
-def burns(service: Service) -> list[BurnFacts]:
-    """Return the burn-rate alerts that can fire, in the order of the SLOs, the fastest first."""
-    found = []
-    for key, slo in sorted(service.slos.items()):
-        facts = slo_facts(service, key, slo)
-        for pair in pairs_that_can_fire(slo.objective):
-            spent = arithmetic.budget_spent(pair, facts.days * 86400)
-            found.append(BurnFacts(facts, pair.window, pair.short, pair.factor, pair.severity, spent))
-    return found
 
 
 class _GoField:
@@ -99,7 +36,9 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
     """Return the scope in which the templates of *service* are rendered."""
     dialect = find_dialect(packs.dialects, service.kind, service.dialect)
     up = packs.by_kind[service.kind].up
-    sel = selector(service)
+    pushed = dialect is not None and dialect.naming(service) == PUSHED
+    sel = selector(service, naming=PUSHED if pushed else PLAIN)
+    facts = [slo_facts(service, key, slo, dialect) for key, slo in sorted(service.slos.items())]
     scope: dict[str, Any] = {
         "service": service,
         "name": service.name,
@@ -111,39 +50,69 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
         "up_name": Raw(up),
         "scraped": service.is_scraped or service.kind == STACK_KIND,
         "watched": service.is_scraped or service.is_probed,
-        "slos": [slo_facts(service, key, slo) for key, slo in sorted(service.slos.items())],
+        "slos": facts,
+        "event_slos": [each for each in facts if not each.timed],
         "slis": {slo.sli for slo in service.slos.values()},
-        "burns": burns(service),
+        "burns": burns(service, facts),
         "dependencies": closure(catalog, service),
         "dependents": [each.name for each in catalog.dependents_of(service.name)],
         "label": _GoField(),
         "value": _GoValue(),
-        "has_events": dialect is not None,
+        "has_events": dialect is not None and dialect.events is not None,
+        "has_latency": dialect is not None and dialect.timed is not None,
         "dialect": dialect,
+        "outside_campaigns": Raw(outside_campaigns(catalog, service)),
     }
-    return scope | (_event_functions(dialect, sel) if dialect else {})
+    return scope | (_event_functions(dialect, service, facts) if dialect and dialect.events else {})
 
 
-def _event_functions(dialect: Dialect, sel: str) -> dict[str, Any]:
+def _usual(service: Service, facts: list[SloFacts], requests: Any) -> dict[str, Raw]:
+    """Return the traffic of half an hour, and of the same hour a week ago: as it is recorded, where it is."""
+    for each in facts:
+        if each.sli == "availability" and not service.slos[each.key].is_filtered and not each.by:
+            hourly = f"last_over_time(seawall:slo_total:rate1h_hourly{{{each.sel}}}[2h] offset 1w)"
+            return {"traffic": Raw(f"slo:total:rate30m{{{each.sel}}}"), "usual": Raw(hourly)}
+    return {"traffic": requests("30m"), "usual": requests("1h", offset="1w")}
+
+
+def _event_functions(dialect: Dialect, service: Service, facts: list[SloFacts]) -> dict[str, Any]:
+    events, timed = dialect.counts("availability"), dialect.timed
+    sel = selector(service, naming=dialect.naming(service))
+
     def rate(matchers: tuple[str, ...]) -> Any:
         @cache
         def function(window: str, by: str = "job", offset: str = "") -> Raw:
-            return Raw(dialect.rate(dialect.events, matchers, sel, window, by, offset))
+            return Raw(events.rate(matchers, sel, window, by, offset))
 
         return function
 
-    return {
-        "requests": rate(dialect.counted),
-        "failures": rate(dialect.bad),
+    requests = rate(events.counted)
+    outcome = [dialect.labels[each] for each in ("route", "status") if each in dialect.labels] or ["job"]
+    return _usual(service, facts, requests) | {
+        "requests": requests,
+        "failures": rate(events.bad),
         "throttled": rate((dialect.throttled,)),
         "shed": rate((dialect.shed,)),
         "active": Raw(f"{dialect.active}{{{sel}}}") if dialect.active else None,
-        "quantile": lambda q, window: Raw(
-            f"histogram_quantile({number(q)}, {dialect.rate(dialect.buckets, dialect.counted, sel, window, 'job, le')})"
-        ),
+        "quantile": _quantile(dialect, timed, sel) if timed else None,
         "route": dialect.labels.get("route", dialect.labels.get("destination", "job")),
-        "status": dialect.labels.get("status", ""),
+        "by_outcome": ", ".join(outcome),
+        "outcome_legend": Raw(" ".join(f"{{{{{label}}}}}" for label in outcome)),
     }
+
+
+def _quantile(dialect: Dialect, timed: Counts, sel: str) -> Any:
+    """Return a function of a quantile and a window, in seconds."""
+    unit = "" if dialect.seconds_per_unit == 1 else f" * {number(dialect.seconds_per_unit)}"
+
+    def quantile(q: float, window: str) -> Raw:
+        if timed.native:
+            found = timed.histogram(timed.counted, sel, window, "job")
+        else:
+            found = replace(timed, metric=dialect.buckets).rate(timed.counted, sel, window, "job, le")
+        return Raw(f"histogram_quantile({number(q)}, {found}){unit}")
+
+    return quantile
 
 
 def closure(catalog: Catalog, service: Service) -> list[str]:

@@ -156,7 +156,7 @@ def slo_states(service: Service, readings: Readings) -> tuple[SloState, ...]:
         SloState(
             name=name,
             sli=slo.sli or name,
-            objective=slo.objective,
+            objective=slo.goal,
             window=str(slo.window or ""),
             budget=readings.budget.get((service.name, name)),
             burn=readings.burn.get((service.name, name)),

@@ -15,7 +15,8 @@ from seawall.generator import PARTS, load_packs, render
 from seawall.generator import slo as arithmetic
 from seawall.generator.packs import _ALERT_KEYS, _PANEL_KEYS
 from seawall.generator.text import environment
-from seawall.generator.variables import BurnFacts, SloFacts, variables
+from seawall.generator.slo_facts import BurnFacts, SloFacts
+from seawall.generator.variables import variables
 from seawall.instrumentation import HttpServerMetrics
 from seawall.instrumentation.worker import WorkerMetrics
 from seawall.portal.metrics import PortalMetrics

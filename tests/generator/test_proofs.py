@@ -19,7 +19,7 @@ from seawall.generator.fixtures import shorthand, values
 from seawall.generator.limits import Limits
 from seawall.generator.patterns import example_of, matches
 from seawall.generator.proofs import matched, merged
-from seawall.generator.variables import selector
+from seawall.generator.naming import selector
 
 OTEL = packs().dialects["http", "otel"]
 numbers = st.floats(-1e12, 1e12).map(lambda value: float(f"{value:.9g}"))

@@ -15,7 +15,8 @@ from scenarios import AVAILABILITY, catalog, loaded, packs
 from strategies import as_yaml, valid_catalogs
 
 from seawall.generator import render, validate
-from seawall.generator.slo_rules import bucket_matcher, shared_files, signature
+from seawall.generator.slis import bucket_matcher
+from seawall.generator.slo_rules import shared_files, signature
 
 
 def _writers(files: Mapping[str, bytes]) -> list[tuple[str, str]]:

@@ -1,0 +1,40 @@
+"""Which declared campaigns a service carries, and the PromQL that is true outside of them."""
+
+from datetime import datetime
+
+from seawall.catalog import Campaign, Catalog, Service, instant
+
+
+def campaigns_of(catalog: Catalog, service: Service) -> list[Campaign]:
+    """Return the campaigns, not ended by the catalog's day, whose traffic reaches *service*: its own, or a caller's."""
+    reached = {service.name, *_callers(catalog, service.name)}
+    return [
+        each
+        for _, each in sorted(catalog.campaigns.items())
+        if reached & each.expects.keys() and instant(each.to, each.timezone).date() >= catalog.today
+    ]
+
+
+def outside_campaigns(catalog: Catalog, service: Service) -> str:
+    """Return what lets an expression before it hold outside of the service's campaigns alone; nothing without any."""
+    windows = [
+        f"(vector(time()) >= {_seconds(each, each.from_)} < {_seconds(each, each.to)})"
+        for each in campaigns_of(catalog, service)
+    ]
+    return f" unless on () ({' or '.join(windows)})" if windows else ""
+
+
+def _seconds(campaign: Campaign, moment: datetime) -> int:
+    return int(instant(moment, campaign.timezone).timestamp())
+
+
+def _callers(catalog: Catalog, name: str) -> set[str]:
+    """Return every service that needs *name*, directly or through others."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        for caller in catalog.dependents_of(todo.pop()):
+            if caller.name not in found:
+                found.add(caller.name)
+                todo.append(caller.name)
+    return found

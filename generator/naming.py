@@ -1,0 +1,52 @@
+"""Which label of a metric holds a service's name: its job, a job behind a namespace, or the label of a shared proxy."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from seawall.catalog import Service
+
+from .patterns import example_of
+from .text import promql_string
+
+_NAME: Final = "NAME"
+_ANY: Final = "(.+?)"
+
+
+@dataclass(frozen=True, order=True)
+class Naming:
+    """A *label*, and the *pattern* of its values, in which NAME stands for the service's name."""
+
+    label: str
+    pattern: str = _NAME
+
+    def matcher(self, name: str) -> str:
+        """Return the matcher of the service called *name*."""
+        if self.pattern == _NAME:
+            return f'{self.label}="{name}"'
+        return f'{self.label}=~"{promql_string(self.pattern.replace(_NAME, name))}"'
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Return labels that a series of *name* may have, for a fixture."""
+        return {"job": name, self.label: example_of(self.pattern.replace(_NAME, name))}
+
+    def by(self, labels: str) -> str:
+        """Return the labels, ``job`` first among them, by which raw series are summed before ``named``."""
+        return labels.replace("job", self.label, 1)
+
+    def named(self, expr: str, by: str) -> str:
+        """Return *expr*, summed by what ``by`` gives, with the service's name as its job, summed *by* those labels."""
+        if self == PLAIN:
+            return expr
+        pattern = promql_string(self.pattern.replace(_NAME, _ANY))
+        return f'sum by ({by}) (label_replace({expr}, "job", "$1", "{self.label}", "{pattern}"))'
+
+
+PLAIN: Final = Naming("job")
+# What is pushed by OTLP has its namespace, if it has one, in front of the service's name.
+PUSHED: Final = Naming("job", "(?:.*/)?NAME")
+
+
+def selector(service: Service, *more: str, naming: Naming = PLAIN) -> str:
+    """Return the matchers that narrow a metric to *service*: its name, then what the catalog adds."""
+    own = [f'{label}="{promql_string(value)}"' for label, value in sorted(service.match.items())]
+    return ",".join([naming.matcher(service.name), *own, *(each for each in more if each)])

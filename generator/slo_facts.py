@@ -1,0 +1,134 @@
+"""An SLO as templates see it: numbers as ratios, matchers of what is recorded, and what its alerts say in words."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from seawall.catalog import Pair, Service, Slo, objective_ratio, pairs_that_can_fire
+
+from . import slo as arithmetic
+from .dialects import Dialect
+from .slis import is_timed, slo_events
+from .slo_chain import KEPT
+from .text import Raw, number
+
+_FLOOR: Final = 10
+_FLOOR_SECONDS: Final = 120  # a probe or two that fail are no outage
+_TOP_WINDOW: Final = "30m"
+
+
+@dataclass(frozen=True)
+class SloFacts:
+    """An SLO: *sel* are the matchers of its recorded series; *left* and *top* are Prometheus' own templates."""
+
+    key: str
+    sli: str
+    objective: Raw
+    percent: float
+    budget: Raw
+    sel: Raw
+    under: float
+    under_text: str
+    floor: int
+    days: float
+    allowed: float
+    timed: bool
+    events: str
+    by: tuple[str, ...]
+    confidence: float | None
+    spent: Raw
+    top: Raw
+
+    @property
+    def lasts(self) -> Raw:
+        """How long what is left of the budget lasts at the alert's own burn rate, which is ``$value``."""
+        query = f"clamp_min({remaining(self.sel, self.by)}, 0) * {number(self.days * 86400)} / %f"
+        return Raw(_answer(query, (*self.by, None), "humanizeDuration", "a time that nothing tells"))
+
+
+@dataclass(frozen=True)
+class BurnFacts:
+    """One burn-rate alert of one SLO."""
+
+    slo: SloFacts
+    window: str
+    short: str
+    factor: float
+    severity: str
+    spent: float
+
+
+def slo_facts(service: Service, key: str, slo: Slo, dialect: Dialect | None) -> SloFacts:
+    """Return what the templates say of one SLO."""
+    objective = objective_ratio(slo.goal)
+    assert slo.window is not None
+    timed = is_timed(slo, dialect)
+    sel = Raw(f'job="{service.name}",slo="{key}"')
+    return SloFacts(
+        key,
+        slo.sli,
+        Raw(number(float(objective))),
+        slo.goal,
+        Raw(number(float(1 - objective))),
+        sel,
+        slo.under.seconds if slo.under else 0.0,
+        str(slo.under) if slo.under else "",
+        slo.floor or (_FLOOR_SECONDS if timed else _FLOOR),
+        slo.window.seconds / 86400,
+        float(1 - objective) * 100,
+        timed,
+        "seconds" if timed else "events",
+        slo.by,
+        slo.confidence,
+        Raw(_answer(f"1 - {remaining(sel, slo.by)}", slo.by, "humanizePercentage", "an unknown share")),
+        Raw(_top(service, slo, dialect, sel, timed)),
+    )
+
+
+def burns(service: Service, facts: list[SloFacts]) -> list[BurnFacts]:
+    """Return the burn-rate alerts that can fire, in the order of the SLOs, the fastest first."""
+    return [_burn(each, pair) for each in facts for pair in pairs_that_can_fire(service.slos[each.key].goal)]
+
+
+def _burn(slo: SloFacts, pair: Pair) -> BurnFacts:
+    spent = arithmetic.budget_spent(pair, slo.days * 86400)
+    return BurnFacts(slo, pair.window, pair.short, pair.factor, pair.severity, spent)
+
+
+def remaining(sel: str, by: tuple[str, ...]) -> str:
+    """Return PromQL, as a format of Go's, for the budget that is left to the group that an alert is about."""
+    own = "".join(f",{label}=%q" for label in by)
+    return f"last_over_time(slo:budget_remaining:ratio{{{sel}{own}}}[{KEPT}])"
+
+
+def _answer(query: str, labels: tuple[str | None, ...], how: str, otherwise: str) -> str:
+    """Return a template of Prometheus' that asks *query* and writes its one value; None stands for the alert's own."""
+    text = _go_string(query)
+    if labels:
+        values = " ".join(f"$labels.{label}" if label else "$value" for label in labels)
+        text = f"printf {text} {values} | query"
+    else:
+        text = f"query {text}"
+    return f"{{{{ with {text} }}}}{{{{ . | first | value | {how} }}}}{{{{ else }}}}{otherwise}{{{{ end }}}}"
+
+
+def _top(service: Service, slo: Slo, dialect: Dialect | None, sel: str, timed: bool) -> str:
+    """Return a template that names what contributes most: the group, or the route of a dialect that tells routes."""
+    if slo.by:
+        label, bad = slo.by[-1], f"sum by ({slo.by[-1]}) (slo:bad:rate{_TOP_WINDOW}{{{sel}}})"
+    elif timed or slo.is_raw or dialect is None or not (label := _route(dialect, slo)):
+        return ""
+    else:
+        events = slo_events(service, slo, dialect, (label,))
+        bad = f"sum by ({label}) ({events.bad(_TOP_WINDOW, f'({events.total(_TOP_WINDOW)})')})"
+    query = _go_string(f"topk(1, {bad} > 0) / on () group_left () sum({bad})")
+    said = f" {{{{ .Value | humanizePercentage }}}} of the bad events of the last {_TOP_WINDOW} have"
+    return f"{{{{ range query {query} }}}}{said} {label} {{{{ .Labels.{label} }}}}.{{{{ end }}}}"
+
+
+def _route(dialect: Dialect, slo: Slo) -> str:
+    label = dialect.labels.get("route", dialect.labels.get("destination", ""))
+    return "" if slo.sli == "latency" and label in dialect.without else label
+
+
+def _go_string(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,173 @@
+"""Whether an SLO can be formed: its SLI, the labels and buckets that it needs, and the PromQL that it brings."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import promql_parser
+
+from seawall.catalog import Catalog, Duration, Problem, Service, Severity, Slo
+
+from .dialects import Dialect
+from .examples import events_of
+from .guesses import guess
+from .patterns import example_of
+
+_SHORTEST: Final = Duration(2 * 86400)  # what is kept an hour apart shows a day of history for certain
+_JUDGED_BY_VALUE: Final = ("freshness", "saturation", "throughput", "probe")
+_PLACEHOLDER: Final = re.compile(r"\{\{ ?window ?\}\}")
+_CODE: Final = r"[A-Za-z0-9_]+"
+_SCALAR_FUNCTIONS: Final = ("time", "scalar", "pi")
+Told = tuple[str, str]  # the field, and what is wrong with it
+
+
+def slo_problems(catalog: Catalog, service: Service, dialect: Dialect | None) -> Iterator[Problem]:
+    """Yield what is wrong with the SLOs of *service*, each at its place."""
+    for key, slo in service.slos.items():
+        for field, said in _problems(service, slo, dialect):
+            place = ("services", service.name, "slos", key, *(field.split(".") if field else ()))
+            text = f'service "{service.name}": SLO {key!r}: {said}'
+            yield Problem(catalog.where(*place), text, Severity.ERROR)
+
+
+def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
+    if slo.window and slo.window < _SHORTEST:
+        yield "window", f"window is {slo.window}, and a budget is judged after a day; write {_SHORTEST} or more"
+        return
+    if slo.is_raw or slo.value is not None:
+        yield from _given(slo)
+        return
+    unknown = _unknown_sli(service, slo, dialect)
+    if unknown:
+        yield unknown
+    elif dialect is not None:
+        found = [*_labels(slo, dialect), *_patterns(slo)]
+        yield from found or _buckets(service, slo, dialect) or _events(slo, dialect)
+
+
+def _unknown_sli(service: Service, slo: Slo, dialect: Dialect | None) -> Told | None:
+    slis = dialect.slis if dialect else ()
+    if slo.sli == "probe" and dialect and dialect.success:
+        return None
+    if slo.sli in _JUDGED_BY_VALUE and slo.sli not in slis:
+        return "", f"sli {slo.sli} of kind {service.kind} needs value: with the PromQL that it is judged by"
+    if not slis:
+        mend = "write value: or total: with PromQL of your own, or remove the SLO"
+        return "", f"services of kind {service.kind} have no SLI of their own; {mend}"
+    if slo.sli not in slis:
+        own = f"dialect {dialect.name} of kind {service.kind}" if dialect else f"kind {service.kind}"
+        return "", f"sli {slo.sli!r} is not known for {own}; {guess(slo.sli, [*slis, *_JUDGED_BY_VALUE])}"
+    return None
+
+
+def _labels(slo: Slo, dialect: Dialect) -> Iterator[Told]:
+    needs = (("routes", "route", slo.routes), ("methods", "method", slo.methods), ("codes", "status", slo.codes))
+    for field, label, given in needs:
+        missing = label not in dialect.labels or (slo.sli == "latency" and dialect.labels[label] in dialect.without)
+        if given and (missing or dialect.events is None):
+            yield field, f"dialect {dialect.name} has no label for {field}; remove {field}"
+
+
+def _patterns(slo: Slo) -> Iterator[Told]:
+    for field, patterns in (("exclude", slo.exclude), ("bad", slo.bad_labels)):
+        for label, pattern in patterns.items():
+            try:
+                example_of(pattern)
+            except ValueError as error:
+                yield f"{field}.{label}", f"{field}.{label}: {error}"
+    for code in slo.codes:
+        if not re.fullmatch(_CODE, code):
+            yield f"codes.{code}", f"codes: {code!r} is no status code; write each one, such as 429 or 499"
+
+
+def _buckets(service: Service, slo: Slo, dialect: Dialect) -> list[Told]:
+    own = [each.seconds for each in service.buckets]
+    bounds = own or [each * dialect.seconds_per_unit for each in dialect.bounds]
+    under = slo.under.seconds if slo.under else 0.0
+    if slo.sli != "latency" or not bounds or any(abs(each - under) < 1e-9 for each in bounds):
+        return []
+    below = max((each for each in bounds if each < under), default=None)
+    above = min((each for each in bounds if each > under), default=None)
+    near = " or ".join(str(Duration(each)) for each in (below, above) if each is not None)
+    whose = "its buckets" if own else f"the buckets of dialect {dialect.name}"
+    mend = f"write {near}" + ("" if own else ", or list what it has under buckets: of the service")
+    return [
+        (
+            "under",
+            f"no bucket ends at {slo.under}, so nothing tells what is quicker; next to it {whose} have {near}; {mend}",
+        )
+    ]
+
+
+def _events(slo: Slo, dialect: Dialect) -> list[Told]:
+    try:
+        events_of(slo, dialect)
+    except ValueError as error:
+        return [("", str(error))]
+    return []
+
+
+def _given(slo: Slo) -> Iterator[Told]:
+    """The PromQL that the catalog brings: it parses, is a vector, and has its window."""
+    texts = {"total": slo.total, "good": slo.good, "bad": slo.bad if isinstance(slo.bad, str) else None}
+    nodes = {}
+    for field, text in {**texts, "value": slo.value}.items():
+        if text is None:
+            continue
+        if field != "value" and not _PLACEHOLDER.search(text):
+            yield (
+                field,
+                f"{field} lacks {{{{window}}}}: it is asked over several; write such as rate(metric[{{{{window}}}}])",
+            )
+            continue
+        try:
+            nodes[field] = promql_parser.parse(_PLACEHOLDER.sub("5m", text))
+        except ValueError as error:
+            yield field, f"{field} is not PromQL: {error}"
+            continue
+        kind = _type(nodes[field])
+        if kind != "an instant vector":
+            mend = (
+                "write one such as sum(rate(metric[{{window}}]))" if field != "value" else "write such as max(metric)"
+            )
+            yield field, f"{field} is {kind}, and must be an instant vector; {mend}"
+    yield from _larger(nodes)
+
+
+def _type(node: Any) -> str:
+    kind = type(node).__name__
+    if kind == "ParenExpr" or kind == "UnaryExpr":
+        return _type(node.expr)
+    if kind in ("MatrixSelector", "SubqueryExpr"):
+        return "a range vector"
+    if kind == "StringLiteral":
+        return "a string"
+    if kind == "NumberLiteral" or (kind == "Call" and node.func.name in _SCALAR_FUNCTIONS):
+        return "a scalar"
+    if kind == "BinaryExpr" and {_type(node.lhs), _type(node.rhs)} == {"a scalar"}:
+        return "a scalar"
+    return "an instant vector"
+
+
+def _larger(nodes: dict[str, Any]) -> Iterator[Told]:
+    """A part that selects what its total does not is larger than that: of one metric each, by its matchers."""
+    if "total" not in nodes:
+        return
+    for field in nodes.keys() & {"good", "bad"}:
+        part, whole = _selectors(nodes[field]), _selectors(nodes["total"])
+        if len(part) == len(whole) == 1 and part[0][0] == whole[0][0] and not whole[0][1] <= part[0][1]:
+            missing = ", ".join(sorted(whole[0][1] - part[0][1]))
+            yield (
+                field,
+                f"{field} may be larger than total, which counts only {missing}; write that into {field} too",
+            )
+
+
+def _selectors(node: Any) -> list[tuple[str, frozenset[str]]]:
+    kind = type(node).__name__
+    if kind == "VectorSelector":
+        return [(node.name or "", frozenset(str(each) for each in node.matchers.matchers))]
+    if kind == "MatrixSelector":
+        return _selectors(node.vector_selector)
+    inner = [getattr(node, name) for name in ("expr", "lhs", "rhs") if hasattr(node, name)]
+    return [found for each in (*inner, *getattr(node, "args", ())) for found in _selectors(each)]
