@@ -42,10 +42,20 @@ class Server:
         query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
         return json.loads(self._request(f"/api/v1/{path}{query}"))["data"]
 
-    def cpu_seconds(self) -> float:
-        """Return the processor's time that the server has had."""
-        lines = self._request("/metrics").decode().splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith("process_cpu_seconds_total "))
+    def groups(self) -> list[Any]:
+        """Return each group of rules with what the last evaluation took."""
+        return list(self.get("rules")["groups"])
+
+    def wait_until_evaluated(self) -> None:
+        """Wait until each rule of each group was evaluated."""
+        while any(rule["health"] == "unknown" for group in self.groups() for rule in group["rules"]):
+            time.sleep(1)
+
+    def spent(self) -> tuple[float, float]:
+        """Return the seconds of the processor that the server has had, and those that its groups have taken."""
+        lines = [line.split(" ") for line in self._request("/metrics").decode().splitlines()]
+        found = {line[0]: line[1] for line in lines if len(line) == 2}
+        return float(found["process_cpu_seconds_total"]), float(found["prometheus_rule_group_duration_seconds_sum"])
 
     def configure(self, *, rules: bool = True, query_log: Path | None = None) -> None:
         """Begin to evaluate the rules of rules.json, and to log the queries into *query_log*."""

@@ -33,7 +33,9 @@ _DAY: Final = 86_400_000
 _RAW: Final = 3 * _DAY  # the longest window that either reads from the counters
 _RECORDED: Final = 30 * _DAY
 _AHEAD: Final = 4 * 3_600_000  # counters are made for as long as the whole benchmark may take
-_LATE: Final = 300_000
+_PUSHED: Final = 2_400_000  # and pushed for as long as one tool's rules may
+_LEAST: Final = 5.0  # seconds of a pass
+_MOST: Final = 240.0  # Prometheus looks back five minutes for what was recorded last
 _HEAD: Final = (
     "",
     "groups",
@@ -53,7 +55,6 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="200", help="How many services, separated by commas.")
     parser.add_argument("--passes", type=int, default=3, help="How often every group is evaluated and timed.")
-    parser.add_argument("--every", type=float, help="Seconds of a pass. Default: 0.3 a service, 20 to 240.")
     parser.add_argument("--only", choices=("seawall", "sloth"), help="One tool's rules alone.")
     options = parser.parse_args(arguments)
     prometheus = shutil.which("prometheus")
@@ -61,10 +62,9 @@ def main(arguments: Sequence[str]) -> None:
         print("Rules: not measured, since there is no prometheus on PATH.\n")
         return
     for size in (int(each) for each in options.sizes.split(",")):
-        every = options.every or min(max(20, 0.3 * size), 240)
         with tempfile.TemporaryDirectory(prefix="seawall-bench-") as folder:
-            bench = Bench(prometheus, Path(folder), size, every, options.passes)
-            _show(size, every, [bench.measure(each) for each in _rule_sets(size, Path(folder), options.only)])
+            bench = Bench(prometheus, Path(folder), size, options.passes)
+            _show(size, [bench.measure(each) for each in _rule_sets(size, Path(folder), options.only)])
 
 
 def _rule_sets(services: int, folder: Path, only: str | None) -> Iterable[RuleSet]:
@@ -92,10 +92,9 @@ class Found:
 class Bench:
     """One size: the counters that every rule set is evaluated on."""
 
-    def __init__(self, prometheus: str, folder: Path, services: int, every: float, passes: int) -> None:
+    def __init__(self, prometheus: str, folder: Path, services: int, passes: int) -> None:
         """Make the counters of *services* up to now and some way beyond."""
-        self._prometheus, self._folder, self._services = prometheus, folder, services
-        self._every, self._passes = every, passes
+        self._prometheus, self._folder, self._services, self._passes = prometheus, folder, services, passes
         step = 1000 * SCRAPE_SECONDS
         self._now = int(time.time()) * 1000 // step * step
         self._raw = history(services, self._now - _RAW, self._now + _AHEAD)
@@ -108,30 +107,38 @@ class Bench:
         (folder / "data").mkdir(parents=True)
         for begin in range(self._now - _RECORDED, self._now, _RAW):
             write_block(folder / "data", series, begin, begin + _RAW)
-        rule_set.write(folder / "rules.json", self._every)
         with serving(self._prometheus, folder) as server:
             now = int(time.time() * 1000)
             server.push(recorded, self._now, now)
-            server.push(self._raw, self._now, self._until(self._passes + 3))
-            server.configure()
-            time.sleep(self._every)  # the first pass reads from the disk
-            cpu, passes = self._timed(server)
-            samples = self._logged(server, folder / "queries.log")
+            server.push(self._raw, self._now, now + _PUSHED)
+            every = self._first_pass(server, rule_set, folder / "rules.json")
+            cpu, passes = self._timed(server, every)
+            samples = _logged(server, folder / "queries.log", every)
         shutil.rmtree(folder)
         return _found(rule_set, cpu, passes, samples)
 
-    def _until(self, passes: int) -> int:
-        return int((time.time() + passes * self._every) * 1000) + _LATE
+    def _first_pass(self, server: Server, rule_set: RuleSet, rules: Path) -> float:
+        """Evaluate each group once, from the disk; return how many seconds apart they leave the server idle."""
+        rule_set.write(rules, max(_LEAST, self._services / 10))
+        server.configure()
+        server.wait_until_evaluated()
+        together = sum(float(group["evaluationTime"]) for group in server.groups())
+        every = min(max(_LEAST, 1.5 * together), _MOST)
+        rule_set.write(rules, every)
+        server.configure()
+        server.wait_until_evaluated()
+        return every
 
     def _recorded(self, rule_set: RuleSet, folder: Path) -> dict[Labels, Track]:
         """Return a history of each recorded series that is read over a range; evaluating the rules shows its labels."""
-        reads, every = rule_set.reads(), max(2.0, self._services / 20)
+        reads, every = rule_set.reads(), max(2.0, self._services / 20)  # seconds
         folder.mkdir(parents=True)
         rule_set.write(folder / "rules.json", every)
         with serving(self._prometheus, folder) as server:
-            server.push(self._raw, int(time.time() * 1000) - 2 * _LATE, self._until(1))
+            server.push(self._raw, int(time.time() * 1000) - _PUSHED // 4, self._now + _PUSHED)
             server.configure()
-            time.sleep(4 * every)  # what is recorded from what is recorded comes later
+            server.wait_until_evaluated()
+            time.sleep(2 * every)  # what is recorded from what is recorded comes later
             names = "|".join(map(re.escape, reads))
             found = server.get("query", query=f'{{__name__=~"{names}"}}')["result"]
         shutil.rmtree(folder)
@@ -153,36 +160,37 @@ class Bench:
         rng = random.Random(0)
         return Track(start, int(1000 * step), [(value or 0.001) * rng.uniform(0.5, 1.5) for _ in range(count)])
 
-    def _timed(self, server: Server) -> tuple[float, list[Any]]:
-        """Return the processor's seconds of all passes, and what the server says of the groups after each."""
-        cpu, passes = 0.0, []
+    def _timed(self, server: Server, every: float) -> tuple[float, list[Any]]:
+        """Return the processor's seconds for one of the groups', and what the server says of them after each pass."""
+        cpu, evaluated, passes = 0.0, 0.0, []
         for _ in range(self._passes):
-            before = server.cpu_seconds()
-            time.sleep(self._every)
-            cpu += server.cpu_seconds() - before
-            passes.append(server.get("rules")["groups"])
-        return cpu, passes
+            before = server.spent()
+            time.sleep(every)
+            after = server.spent()
+            cpu, evaluated = cpu + after[0] - before[0], evaluated + after[1] - before[1]
+            passes.append(server.groups())
+        return cpu / evaluated, passes
 
-    def _logged(self, server: Server, log: Path) -> dict[str, list[float]]:
-        """Return the samples that each query of each group reads, in a pass of its own: the log costs something too."""
-        server.configure(query_log=log)
-        time.sleep(self._every)
-        server.configure()
-        found = defaultdict(list)
-        for line in log.read_text(encoding="utf-8").splitlines():
-            query = json.loads(line)
-            if "ruleGroup" in query:
-                found[query["ruleGroup"]["name"]].append(query["stats"]["samples"]["totalQueryableSamples"])
-        return found
+
+def _logged(server: Server, log: Path, every: float) -> dict[str, list[float]]:
+    """Return the samples that each query of each group reads, in a pass of its own: the log costs something too."""
+    server.configure(query_log=log)
+    time.sleep(every)
+    server.configure()
+    found = defaultdict(list)
+    for line in log.read_text(encoding="utf-8").splitlines():
+        query = json.loads(line)
+        if "ruleGroup" in query:
+            found[query["ruleGroup"]["name"]].append(query["stats"]["samples"]["totalQueryableSamples"])
+    return found
 
 
 def _found(rule_set: RuleSet, cpu: float, passes: list[Any], samples: dict[str, list[float]]) -> Found:
-    """Count each group's mean as often as its interval says; the processor's time is divided as the groups' are."""
+    """Count each group's mean as often as its interval says; *cpu* seconds of the processor come with each second."""
     minutely = {name: 60 / interval for name, interval in rule_set.interval.items()}
-    once, seconds = 0.0, 0.0
+    seconds = 0.0
     by_rule: dict[str, float] = defaultdict(float)
     for group in (group for groups in passes for group in groups):
-        once += group["evaluationTime"]
         seconds += group["evaluationTime"] * minutely[group["name"]]
         for rule in group["rules"]:
             if rule["health"] != "ok":
@@ -193,7 +201,7 @@ def _found(rule_set: RuleSet, cpu: float, passes: list[Any], samples: dict[str, 
         for group in rule_set.groups
         if samples[group["name"]]
     )
-    return Found(rule_set, seconds / len(passes), read, cpu / len(passes) * seconds / once, by_rule)
+    return Found(rule_set, seconds / len(passes), read, cpu * seconds / len(passes), by_rule)
 
 
 def _name(rule: dict[str, Any]) -> str:
@@ -203,10 +211,10 @@ def _name(rule: dict[str, Any]) -> str:
     return f"{rule['name']}{{{','.join(told)}}}" if told else str(rule["name"])
 
 
-def _show(services: int, every: float, found: list[Found]) -> None:
+def _show(services: int, found: list[Found]) -> None:
     rows = [_row(each, found[0]) for each in found]
     series = f"{services} services with two SLOs and {services * len(history(1, 0, 1000 * SCRAPE_SECONDS)):,} series"
-    print(table(f"Rules: {series}, each group evaluated every {every:g} s", _HEAD, rows))
+    print(table(f"Rules: {series}", _HEAD, rows))
     for each in found:
         dearest = sorted(each.by_rule.items(), key=lambda item: -item[1])[:_DEAREST]
         rows = [[name, f"{seconds:.3f}", f"{100 * seconds / each.seconds:.0f}"] for name, seconds in dearest]
