@@ -1,7 +1,7 @@
 """What rendering rules costs a processor, beside Sloth's generating them: tools/bench_sloth_render.py --services 1000.
 
 Both are run as their users do, as programs that read files and write files, in turn; the least of the runs counts.
-Seawall reads one catalog, or as many services in a folder of a file each, as Sloth reads its specs.
+Seawall reads one catalog, Sloth a folder of specs, one a service.
 """
 
 import argparse
