@@ -1,6 +1,6 @@
 """From a pack's alerts to the alerting rules of one service, with every override of the catalog applied."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -118,11 +118,12 @@ def _annotations(
             defaults.grafana_url, defaults.portal_url, service.name, template.panel
         ),
         "query": go_text(query),
-        "likely_cause": _likely_cause(scope["dependencies"]),
+        "likely_cause": likely_cause(scope["dependencies"]),
     }
 
 
-def _likely_cause(dependencies: list[str]) -> str:
+def likely_cause(dependencies: Sequence[str]) -> str:
+    """Return the annotation that names, when the alert fires, those of *dependencies* that fire too."""
     if not dependencies:
         return "no dependency is declared"
     names = "|".join(dependencies)

@@ -16,7 +16,7 @@ def inhibiting_halves(catalog: Catalog, service: Service, alert: Alert) -> list[
     An outage that may silence its dependents' symptoms carries ``inhibits="true"``, but not while the service is in
     maintenance: an alert that nobody is told of must not hide another. So its rule is split at the declared windows.
     """
-    if alert.name != _SOURCE or not _inhibits_anything(catalog, service):
+    if alert.name != _SOURCE or not inhibits_anything(catalog, service):
         return [(alert.expr, {})]
     mark = {conventions.INHIBITS_LABEL: "true"}
     windows = [maintenance_seconds(catalog, service, each) for each in service.maintenance]
@@ -32,5 +32,6 @@ def maintenance_seconds(catalog: Catalog, service: Service, window: Maintenance)
     return int(instant(window.from_, zone).timestamp()), int(instant(window.to, zone).timestamp())
 
 
-def _inhibits_anything(catalog: Catalog, service: Service) -> bool:
+def inhibits_anything(catalog: Catalog, service: Service) -> bool:
+    """Whether an outage of *service* silences the symptoms of one that depends on it."""
     return any(dependent.depends_on[service.name].inhibits for dependent in catalog.dependents_of(service.name))

@@ -49,6 +49,13 @@ def to_json(model: dict[str, Any]) -> bytes:
     return ("".join(parts) + "\n").encode()
 
 
+def own_json(catalog: Catalog, service: Service) -> tuple[str, str]:
+    """Return what stands in the dashboard of *service* alone: its description and its links, as to_json writes them."""
+    links: list[str] = []
+    _write(_links(catalog, service), "\n ", links)
+    return _quoted(_escaped(service.description)), "".join(links)
+
+
 def _write(value: Any, indent: str, parts: list[str]) -> None:
     """Append what json.dumps writes with indent=1, sort_keys and no escapes; its indenting is many times slower."""
     if isinstance(value, str):

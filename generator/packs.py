@@ -99,6 +99,8 @@ class Packs:
     by_kind: Mapping[str, Pack]
     dialects: Mapping[tuple[str, str], Dialect]
     layout: Template
+    are_own: bool = False
+    """Whether all of it is Seawall's own, and nothing a user's."""
 
     @cached_property
     def kinds(self) -> list[str]:
@@ -128,7 +130,7 @@ def load_packs(templates: Path | None = None) -> Packs:
     layout = sources.read("runbooks/_layout.md.j2")
     if layout is None:
         raise PackError(Position("runbooks/_layout.md.j2"), "is missing")
-    return Packs(packs, dialects, Template.compile(layout.text, Position(layout.name), "markdown"))
+    return Packs(packs, dialects, Template.compile(layout.text, Position(layout.name), "markdown"), templates is None)
 
 
 def _load(kind: str, sources: Sources) -> Pack:

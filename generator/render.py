@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from seawall import conventions
@@ -19,8 +20,8 @@ from .prometheus import prometheus_config, targets
 from .proofs import healthy_test, merged, reads_recorded
 from .routing import alertmanager_config
 from .runbooks import render_runbooks
+from .twins import Subject, Twins
 from .validation import validate
-from .variables import variables
 from .yaml_out import dump
 
 STACK: Final = Service(name=conventions.STACK_SERVICE, kind=STACK_KIND, team=conventions.STACK_SERVICE, tier=1)
@@ -30,13 +31,20 @@ STACK: Final = Service(name=conventions.STACK_SERVICE, kind=STACK_KIND, team=con
 class _Rendered:
     """One service with everything that its artifacts are made from."""
 
-    catalog: Catalog
-    packs: Packs
-    service: Service
-    scope: Mapping[str, Any]
+    subject: Subject
     alerts: list[Alert]
     panels: list[Panel]
     own_rules: list[dict[str, Any]]
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        return self.subject.service
+
+    @property
+    def header(self) -> str:
+        """The first line of its files."""
+        return _header(self.subject.catalog, self.service.name)
 
 
 def render(catalog: Catalog, packs: Packs, addresses: Addresses | None = None) -> list[Artifact]:
@@ -59,25 +67,34 @@ def iterate(
     for part, make in _SHARED.items():
         if part in wanted:
             yield from make(catalog, packs, where)
-    for service in (STACK, *(catalog.services[name] for name in sorted(catalog.services))):
-        rendered = _render(catalog, packs, service)
-        for part, make_own in _OWN.items():
+    make = partial(_files, {part: make_own for part, make_own in _ALIKE.items() if part in wanted})
+    yield from make(Subject(catalog, packs, STACK))
+    twins = Twins(make)
+    for _, service in sorted(catalog.services.items()):
+        yield from twins.files(Subject(catalog, packs, service))
+        for part, make_one in _ONE.items():
             if part in wanted:
-                yield from make_own(rendered)
+                yield from make_one(service)
 
 
 def view(catalog: Catalog, packs: Packs, service_name: str) -> ServiceView:
     """Return the panels and alerts of one service as data; the stack itself is the service ``seawall``."""
     service = STACK if service_name == STACK.name else catalog.services[service_name]
-    rendered = _render(catalog, packs, service)
+    rendered = _render(Subject(catalog, packs, service))
     return ServiceView(service_name, tuple(rendered.panels), tuple(rendered.alerts))
 
 
-def _render(catalog: Catalog, packs: Packs, service: Service) -> _Rendered:
-    scope = variables(catalog, packs, service)
+def _files(parts: Mapping[str, Callable[[_Rendered], Iterator[Artifact]]], subject: Subject) -> Iterator[Artifact]:
+    rendered = _render(subject)
+    for make in parts.values():
+        yield from make(rendered)
+
+
+def _render(subject: Subject) -> _Rendered:
+    catalog, packs, service, scope = subject.catalog, subject.packs, subject.service, subject.scope
     alerts = render_alerts(catalog, packs, service, scope)
     panels = render_panels(packs, service, scope)
-    return _Rendered(catalog, packs, service, scope, alerts, panels, slo_rules.service_rules(packs, service))
+    return _Rendered(subject, alerts, panels, slo_rules.service_rules(packs, service))
 
 
 def _header(catalog: Catalog, service: str) -> str:
@@ -113,7 +130,7 @@ def _rules(of: _Rendered) -> Iterator[Artifact]:
     name = of.service.name
     groups = [{"name": f"{name}-slos", "interval": slo_rules.INTERVAL, "rules": of.own_rules}] if of.own_rules else []
     groups.append({"name": name, "interval": slo_rules.INTERVAL, "rules": [_alert_rule(alert) for alert in of.alerts]})
-    yield Artifact(_rules_path(name), dump({"groups": groups}, _header(of.catalog, name)))
+    yield Artifact(_rules_path(name), dump({"groups": groups}, of.header))
 
 
 def _alert_rule(alert: Alert) -> dict[str, Any]:
@@ -129,9 +146,9 @@ def _tests(of: _Rendered) -> Iterator[Artifact]:
     tests: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for alert in of.alerts:
         tests[reads_recorded(alert.expr)] += alert.tests
-    tests[bool(tests[True])].insert(0, healthy_test(of.packs, of.service, of.scope))
+    tests[bool(tests[True])].insert(0, healthy_test(of.subject.packs, of.service, of.subject.scope))
     own = [f"{name}-slos"] if of.own_rules else []
-    shared = slo_rules.shared_files(of.packs, of.service)
+    shared = slo_rules.shared_files(of.subject.packs, of.service)
     for recorded in tests:
         files = [*shared, conventions.SHARED_RULES, name] if recorded else [name]
         order = [*own, *shared, *slo_rules.SHARED_ORDER, name] if recorded else [*own, name]
@@ -144,30 +161,29 @@ def _tests(of: _Rendered) -> Iterator[Artifact]:
             }
             # A service may be called a-1h, but never a.1h.
             path = ".".join(part for part in (name, "slos" if recorded else "", pace, "yml") if part)
-            yield Artifact(f"{conventions.TESTS_DIR}/{path}", dump(content, _header(of.catalog, name)))
+            yield Artifact(f"{conventions.TESTS_DIR}/{path}", dump(content, of.header))
 
 
 def _dashboards(of: _Rendered) -> Iterator[Artifact]:
-    model = grafana.dashboard(of.catalog, of.service, of.panels)
+    model = grafana.dashboard(of.subject.catalog, of.service, of.panels)
     yield Artifact(f"{conventions.DASHBOARDS_DIR}/{of.service.team}/{model['uid']}.json", grafana.to_json(model))
 
 
 def _runbooks(of: _Rendered) -> Iterator[Artifact]:
-    header = f"<!-- {_header(of.catalog, of.service.name)} -->\n\n"
-    for name, text in render_runbooks(of.catalog, of.packs, of.service, of.alerts, of.panels, of.scope).items():
+    header = f"<!-- {of.header} -->\n\n"
+    of_ = of.subject
+    texts = render_runbooks(of_.packs, of.service, of.alerts, of.panels, of_.scope, of_.passages)
+    for name, text in texts.items():
         yield Artifact(f"{conventions.RUNBOOKS_DIR}/{of.service.name}/{name}.md", (header + text).encode())
 
 
-def _targets(of: _Rendered) -> Iterator[Artifact]:
-    content = targets(of.service)
+def _targets(service: Service) -> Iterator[Artifact]:
+    content = targets(service)
     if content is not None:
-        yield Artifact(f"{conventions.TARGETS_DIR}/{of.service.name}.json", content)
+        yield Artifact(f"{conventions.TARGETS_DIR}/{service.name}.json", content)
 
 
-def _service_file(of: _Rendered) -> Iterator[Artifact]:
-    service = of.service
-    if service.kind == STACK_KIND:
-        return
+def _service_file(service: Service) -> Iterator[Artifact]:
     facts = {
         "name": service.name,
         "team": service.team,
@@ -178,22 +194,22 @@ def _service_file(of: _Rendered) -> Iterator[Artifact]:
     yield Artifact(f"{conventions.SERVICES_DIR}/{service.name}.json", content)
 
 
-# What is written once for the whole catalog, and what for each service; rules are both.
+# What is written once for the whole catalog; what for each service, most of it as for its fellows; and what is all its
+# own. Rules are of the first and of the second.
 _SHARED: Final[dict[str, Callable[[Catalog, Packs, Addresses], Iterator[Artifact]]]] = {
     "rules": _shared_rules,
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     "routes": _routes,
 }
-_OWN: Final[dict[str, Callable[[_Rendered], Iterator[Artifact]]]] = {
+_ALIKE: Final[dict[str, Callable[[_Rendered], Iterator[Artifact]]]] = {
     "rules": _rules,
     "tests": _tests,
     "dashboards": _dashboards,
     "runbooks": _runbooks,
-    "targets": _targets,
-    "services": _service_file,
 }
+_ONE: Final[dict[str, Callable[[Service], Iterator[Artifact]]]] = {"targets": _targets, "services": _service_file}
 # What `render --only` can name.
-PARTS: Final = tuple(dict.fromkeys((*_OWN, *_SHARED)))
+PARTS: Final = tuple(dict.fromkeys((*_ALIKE, *_ONE, *_SHARED)))
 # What only those who have a set-up of their own ask for.
 FRAGMENTS: Final = frozenset({"routes"})

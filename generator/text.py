@@ -5,14 +5,15 @@ become structure. What a ``{{ … }}`` yields is escaped for where it lands, unl
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 import jinja2
+from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from seawall.catalog import Duration, Position, SeawallError
@@ -82,6 +83,11 @@ def _plain(text: str) -> str:
     return text
 
 
+# What a template says in one place and means in another; without these, it can be cut between any two statements.
+_STATEFUL: Final[tuple[type[nodes.Node], ...]] = (
+    nodes.Assign, nodes.AssignBlock, nodes.Block, nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include,
+    nodes.Macro, nodes.Scope,
+)  # fmt: skip
 # What a template can do wrong, an endless recursion and a text larger than the memory among it.
 _MISTAKES: Final = (
     TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError, RecursionError,
@@ -184,6 +190,25 @@ class Template:
             raise TemplateError(_at(position, error.lineno), f"template: {error.message}") from None
         return cls(source, position, context, compiled)
 
+    def passages(self, names: frozenset[str]) -> "tuple[tuple[bool, Template], ...]":
+        """Return the template in pieces that follow each other, each with whether it may read any of *names*."""
+        env = environment(self.context)
+        tree = env.parse(_tight(self.source))
+        if self._compiled is None or next(tree.find_all(_STATEFUL), None):
+            return ((True, self),)
+        found: list[tuple[bool, list[nodes.Node]]] = []
+        for node in _flat(tree.body):
+            reads = bool(meta.find_undeclared_variables(nodes.Template([node], environment=env)) & names)
+            if found and (found[-1][0] == reads or _is_constant(node)):
+                found[-1][1].append(node)
+            else:
+                found.append((reads, [node]))
+        return tuple((reads, self._piece(piece)) for reads, piece in found)
+
+    def _piece(self, body: list[nodes.Node]) -> "Template":
+        env = environment(self.context)
+        return replace(self, _compiled=env.from_string(nodes.Template(body, lineno=1, environment=env)))
+
     def render(self, variables: Mapping[str, Any]) -> str:
         """Return the text; a name that does not exist is a TemplateError at this template's place."""
         if self._compiled is None:
@@ -197,6 +222,19 @@ class Template:
             raise TemplateError(self.position, f"template: {error.message}") from None
         except _MISTAKES as error:
             raise TemplateError(self.position, f"template: {type(error).__name__}: {error}") from None
+
+
+def _flat(body: list[nodes.Node]) -> Iterator[nodes.Node]:
+    """Yield the statements of a template, each constant and each ``{{ … }}`` as one of its own."""
+    for node in body:
+        if isinstance(node, nodes.Output):
+            yield from (nodes.Output([each], lineno=each.lineno, environment=node.environment) for each in node.nodes)
+        else:
+            yield node
+
+
+def _is_constant(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Output) and all(isinstance(each, nodes.TemplateData) for each in node.nodes)
 
 
 @cache

@@ -33,9 +33,9 @@ def _mapping(value: Mapping[str, Any], indent: str, lines: list[str]) -> None:
     deeper = indent + "  "
     for key, item in value.items():
         if type(item) is str:
-            lines.append(f"{indent}{_string(str(key))}: {_string(item)}")
+            lines.append(f"{indent}{scalar(str(key))}: {scalar(item)}")
         else:
-            _entry(f"{indent}{_string(str(key))}:", item, deeper, lines)
+            _entry(f"{indent}{scalar(str(key))}:", item, deeper, lines)
 
 
 def _sequence(value: Sequence[Any], indent: str, lines: list[str]) -> None:
@@ -67,11 +67,17 @@ def _scalar(item: Any) -> str:
         return "true" if item else "false"
     if isinstance(item, int | float):
         return number(item)
-    return _string(str(item))
+    return scalar(str(item))
+
+
+def may_be_word(part: str) -> bool:
+    """Whether *part*, alone or with more letters, can be a word that is written in quotes for its meaning."""
+    return any(part in word for word in _WORDS)
 
 
 @lru_cache(_MEMORY)
-def _string(text: str) -> str:
+def scalar(text: str) -> str:
+    """Return *text* as it is written: plain where nothing else can be read in it, else in quotes."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     if text.isascii() and text.isprintable():
