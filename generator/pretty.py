@@ -11,10 +11,11 @@ def pretty(expr: str, name: str = "") -> str:
     Where a line ends depends on how long *name* is, not on what it says. So what services have in common is laid out
     once for all of them: the parser compiles each regular expression, which takes longer than the rest of a runbook.
     """
-    quoted, stand_in = f'"{name}"', f'"{"~" * len(name.encode())}"'
-    if not name or stand_in in expr or "'" in expr or "`" in expr:
+    stand_in = "~" * len(name.encode())
+    if not name or f'{stand_in}"' in expr or "'" in expr or "`" in expr:
         return _laid_out(expr)
-    return _laid_out(expr.replace(quoted, stand_in)).replace(stand_in, quoted)
+    common = expr.replace(f'"{name}"', f'"{stand_in}"').replace(f'?{name}"', f'?{stand_in}"')  # or behind a namespace
+    return _laid_out(common).replace(f'{stand_in}"', f'{name}"')
 
 
 @lru_cache(4096)

@@ -170,9 +170,8 @@ def _dashboards(of: _Rendered) -> Iterator[Artifact]:
 
 
 def _runbooks(of: _Rendered) -> Iterator[Artifact]:
-    header = f"<!-- {of.header} -->\n\n"
-    of_ = of.subject
-    texts = render_runbooks(of_.packs, of.service, of.alerts, of.panels, of_.scope, of_.passages)
+    header, subject = f"<!-- {of.header} -->\n\n", of.subject
+    texts = render_runbooks(subject.packs, of.service, of.alerts, of.panels, subject.scope, subject.passages)
     for name, text in texts.items():
         yield Artifact(f"{conventions.RUNBOOKS_DIR}/{of.service.name}/{name}.md", (header + text).encode())
 

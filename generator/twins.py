@@ -72,7 +72,7 @@ class Twins:
 
     def __init__(self, make: Callable[[Subject], Iterator[Artifact]]) -> None:
         self._make = make
-        self._seen: Counter[Any] = Counter()
+        self._seen: Counter[int] = Counter()  # by hash: most shapes are never seen again
         self._forms: dict[Any, _Form | None] = {}
 
     def files(self, subject: Subject) -> Iterator[Artifact]:
@@ -82,8 +82,8 @@ class Twins:
 
     def _form(self, subject: Subject) -> "_Form | None":
         shape = _shape(subject)
-        self._seen[shape] += 1
-        if self._seen[shape] > _ALONE and shape not in self._forms and len(self._forms) < _MOST:
+        self._seen[hash(shape)] += 1
+        if self._seen[hash(shape)] > _ALONE and shape not in self._forms and len(self._forms) < _MOST:
             self._forms[shape] = self._new_form(subject, shape)
         return self._forms.get(shape)
 
@@ -156,13 +156,9 @@ def _zone(subject: Subject) -> str:
 
 def _said(value: Any, name: str) -> Any:
     """Return a variable without *name*; nothing of an object, which is made of the service's fields."""
-    return (
-        value.replace(name, "\0")
-        if isinstance(value, str)
-        else value
-        if isinstance(value, bool | float | int)
-        else None
-    )
+    if isinstance(value, str):
+        return value.replace(name, "\0")
+    return value if isinstance(value, bool | float | int) else None
 
 
 def _frozen(value: Any) -> Any:
