@@ -89,7 +89,7 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
         if name not in dialect.example or not any(name in phase for phase in phases):
             continue
         counts = [_class_phase(phase, name) for phase in phases]
-        still = [_still(each) for each in counts] if name == "slow" else counts
+        still = [_still(each) for each in counts]
         for key, moves in _class_series(dialect, name, tuple(labels.items()), (*le, slowest)):
             own = counts if moves else still
             # A histogram that lacks a label counts several classes in one series.
@@ -110,9 +110,11 @@ def _class_series(
     timed = {label: value for label, value in own.items() if label not in dialect.without}
     if dialect.timed.metric != dialect.events.metric:
         found.append((_series(dialect.timed.metric, timed), True))
+    # Where the histogram does not tell failures, only slow ones can be bad.
+    slow = ("slow",) if dialect.timed.bad else ("slow", "bad")
     for bound in sorted(set(le)):
         key = _series(dialect.buckets, {**timed, "le": number(bound / dialect.seconds_per_unit)})
-        found.append((key, name != "slow" or bound >= le[-1]))
+        found.append((key, name not in slow or bound >= le[-1]))
     return (*found, (_series(dialect.buckets, {**timed, "le": "+Inf"}), True))
 
 
@@ -130,10 +132,10 @@ def _added(first: Sequence[Mapping[str, str]], second: Sequence[Mapping[str, str
 def _probe_series(
     dialect: Dialect, labels: Mapping[str, str], phases: Sequence[Mapping[str, str]], le: Sequence[float]
 ) -> dict[str, Any]:
-    """Return a probe's gauges: it fails while most events are bad, and is slow while most are."""
+    """Return a probe's gauges: of one that fails as often as events are bad, and is slow while most are."""
     own = {**dialect.example.get("base", {}), **labels}
     slowest = max(10.0, *(2 * bound for bound in le))
-    found = {dialect.success: [{"value": number(0 if _share(each, "bad") > _HALF else 1)} for each in phases]}
+    found = {dialect.success: [{"value": number(1 - _share(each, "bad"))} for each in phases]}
     if dialect.duration:
         seconds = [slowest if _share(each, "slow") > _HALF else 0.0 for each in phases]
         found[dialect.duration] = [{"value": number(each / dialect.seconds_per_unit)} for each in seconds]

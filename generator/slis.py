@@ -25,9 +25,9 @@ class Events:
     under: float = 0.0
     by: str = "job"
 
-    def total(self, window: str) -> str:
+    def total(self, window: str, offset: str = "") -> str:
         """Return the events a second in *window*."""
-        return self._rate(self.counts.counted, window)
+        return self._rate(self.counts.counted, window, offset)
 
     def bad(self, window: str, total: str) -> str:
         """Return the bad ones, at 0 where there are none; *total* is PromQL for all of them, by the same labels."""
@@ -45,8 +45,9 @@ class Events:
     def _none(self, total: str) -> str:
         return f"on ({self.by}) 0 * {total}"
 
-    def _rate(self, matchers: tuple[str, ...], window: str) -> str:
-        return self.naming.named(self.counts.rate(matchers, self.common, window, self.naming.by(self.by)), self.by)
+    def _rate(self, matchers: tuple[str, ...], window: str, offset: str = "") -> str:
+        found = self.counts.rate(matchers, self.common, window, self.naming.by(self.by), offset)
+        return self.naming.named(found, self.by)
 
     def _fast(self, matchers: tuple[str, ...], window: str) -> str:
         """Return the events that took no longer than the threshold."""
@@ -147,7 +148,7 @@ def badness(service: Service, slo: Slo, dialect: Dialect | None) -> str:
     if slo.below is not None:
         return f"{value} >= bool {number(slo.below)}"
     if slo.at_least is not None:
-        return f"{value} < bool {number(slo.at_least)}"
+        return f"{value} < bool {number(slo.at_least)}{_grown(service, slo, dialect)}"
     return f"clamp(1 - {value}, 0, 1)"
 
 
@@ -161,6 +162,14 @@ def _value(service: Service, slo: Slo, dialect: Dialect | None) -> str:
         found = slo_events(service, slo, dialect)
         return f"sum by ({by}) ({found.total(_SLICE)})"
     return f"avg by ({by}) ({dialect.success}{{{selector(service, naming=dialect.naming(service))}}})"
+
+
+def _grown(service: Service, slo: Slo, dialect: Dialect | None) -> str:
+    """A counter that has just appeared shows a part of its rate."""
+    if slo.value is not None or dialect is None:
+        return ""
+    earlier = slo_events(service, slo, dialect).total(_SLICE, offset=_SLICE)
+    return f" and sum by ({', '.join(slo.by)}) ({earlier})"
 
 
 def _slow_probe(service: Service, slo: Slo, dialect: Dialect | None) -> str:
