@@ -39,6 +39,11 @@ class Rule:
     labels: tuple[tuple[str, str], ...]
 
     @property
+    def backfilled(self) -> str:
+        """The expression without the labels that its rule sets: what differs in them alone is one series, not two."""
+        return f"max without ({','.join(name for name, _ in self.labels)}) ({self.expr})"
+
+    @property
     def reads(self) -> set[str]:
         """The recorded series that it reads."""
         return set(_NAME.findall(self.expr))
@@ -167,7 +172,7 @@ def _evaluate(promtool: str, folder: Path, url: str, level: Sequence[Rule], span
     groups: dict[int, list[dict[str, Any]]] = {}
     for rule in level:
         if span.alerts or rule.record != HOLDS:
-            one = {"record": rule.record, "expr": rule.expr, "labels": dict(rule.labels)}
+            one = {"record": rule.record, "expr": rule.backfilled, "labels": dict(rule.labels)}
             groups.setdefault(max(rule.interval, span.every), []).append(one)
     # Groups of one interval are evaluated together, whatever the span: what runs every hour finds what it reads.
     content = [{"name": f"every-{every}s", "interval": f"{every}s", "rules": rules} for every, rules in groups.items()]
