@@ -80,6 +80,50 @@ def test_services_of_one_shape_have_nothing_of_each_other(tmp_path: Path) -> Non
     assert [] == differing(loaded(MANY, tmp_path), packs())
 
 
+_WINDOW: Final = "maintenance: [{from: 2026-12-01T00:00:00, to: 2026-12-02T00:00:00, reason: a move}]"
+VARIATIONS: Final = (
+    "tier: 2",  # as all are
+    "tier: 1",
+    "kind: worker",
+    "dialect: micrometer, buckets: [300ms]",
+    "match: {region: eu}",
+    "match: {region: us}",
+    "slos: {availability: {objective: 99}}",
+    "slos: {availability: {objective: 99.9}, latency: {objective: 95, under: 300ms}, pay: {sli: latency, objective: 95, under: 1s, routes: [/pay]}}",
+    "capacity: {requests_per_second: 100}",
+    "capacity: {requests_per_second: 200}",
+    "alerts: {HttpServiceFailing: {above: 0.7}}",
+    "alerts: {HttpServiceFailing: {for: 2m}}",
+    "alerts: {HttpServiceFailing: {disabled: a rewrite}}",
+    f"depends_on: {{base: {{inhibits: true}}}}, {_WINDOW}",
+    f"team: payments, {_WINDOW}",
+    _WINDOW,
+    "mode: shadow",
+    "targets: []",
+    "targets: [], url: 'http://a'",
+)
+
+
+def test_services_that_differ_in_anything_else_have_no_twins_in_common(tmp_path: Path) -> None:
+    """Each has the same long name but for a letter, and one difference."""
+    fields = {"kind": "http", "team": "shop", "targets": "['a:1']", "slos": SLOS.removeprefix("slos: ")}
+    text = HEAD + service("base")
+    for letter, variation in zip("abcdefghijklmnopqrstuvwxyz", VARIATIONS, strict=False):
+        keys = {key: value for key, value in fields.items() if f"{key}:" not in variation}
+        text += f"  api-{letter}: {{{', '.join(f'{key}: {value}' for key, value in keys.items())}, {variation}}}\n"
+
+    assert [] == differing(loaded(text, tmp_path), packs())
+
+
+def test_a_window_of_maintenance_is_in_the_time_zone_of_its_team(tmp_path: Path) -> None:
+    """Which the rule of an outage says in seconds, where one is silenced by it."""
+    edges = "depends_on: {api-a: {inhibits: true}, api-b: {inhibits: true}}"
+    pair = service("api-a", f", {_WINDOW}") + service("api-b", f", {_WINDOW}", "payments")
+    catalog = loaded(HEAD + pair + service("caller", f", {edges}"), tmp_path)
+
+    assert [] == differing(catalog, packs())
+
+
 @pytest.mark.parametrize(
     "more",
     [
