@@ -91,30 +91,29 @@ def _fill(artifacts: Iterable[Artifact], target: Path, serving: Path | None) -> 
     added: list[str] = []
     changed: list[str] = []
     kept: set[str] = set()
-    made: set[Path] = set()
-    total = 0
+    made: set[str] = set()
     for artifact in artifacts:
-        total += 1
-        path = target / artifact.path
-        if path.parent not in made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.add(path.parent)
-        old = serving / artifact.path if serving and artifact.path in before else None
-        if old and _same(old, artifact.content):
-            os.link(old, path)
+        name = artifact.path
+        parent = name.rpartition("/")[0]
+        if parent not in made:
+            (target / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        path = f"{target}/{name}"  # a Path would take longer to make than the file
+        if serving and name in before and _same(serving / name, artifact.content):
+            os.link(serving / name, path)
         else:
             _put(path, artifact.content)
-            (changed if old else added).append(artifact.path)
-        kept.add(artifact.path)
-    return Written(tuple(added), tuple(changed), tuple(sorted(before - kept)), total)
+            (changed if name in before else added).append(name)
+        kept.add(name)
+    return Written(tuple(added), tuple(changed), tuple(sorted(before - kept)), len(kept))
 
 
 def _same(file: Path, content: bytes) -> bool:
     return file.stat().st_size == len(content) and file.read_bytes() == content
 
 
-def _put(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
+def _put(path: str, content: bytes) -> None:
+    with open(path, "xb") as file:  # noqa: PTH123
         file.write(content)
 
 
