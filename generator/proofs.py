@@ -19,7 +19,6 @@ from .text import Template, TemplateError, number, promql_string
 
 _IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
-_SLOW: Final = "1h"
 _QUICK: Final = 0.001  # seconds; every good event is quicker
 
 
@@ -36,7 +35,8 @@ def proof_tests(
             seconds = Duration.parse(spec.get("at", "10m")).seconds + alert.for_seconds
             every = spec.get("every", "")
             if every:  # an alert stands in the samples of evaluations, and those are this far apart
-                seconds = math.ceil(seconds / 3600) * 3600.0
+                pace = Duration.parse(every).seconds
+                seconds = math.ceil(seconds / pace) * pace
             series = _series(packs, pack, service, spec, scope, seconds, every)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
@@ -71,17 +71,45 @@ def reads_recorded(expr: str) -> bool:
 
 
 def merged(tests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the tests by evaluation interval, those of one fixture as one: promtool builds a database for each."""
-    by_pace: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
+    """Return the tests by evaluation interval, those of one fixture as one: promtool builds a database for each.
+
+    What is recorded of one SLO changes nothing of another one, so fixtures that differ there alone are one, too.
+    """
+    by_pace: dict[str, dict[tuple[tuple[str, str], ...], list[_Fixture]]] = {}
     for test in tests:
-        test = dict(test)
-        pace = by_pace.setdefault(test.pop("every", ""), {})
-        fixture = tuple(text for each in test["input_series"] for text in each.values())
-        same = pace.setdefault(fixture, {**test, "promql_expr_test": []})
-        if same["name"] != test["name"]:
-            same["name"] = f"{same['name']}; {test['name'].partition(': ')[2]}"
-        same["promql_expr_test"] += [each for each in test["promql_expr_test"] if each not in same["promql_expr_test"]]
-    return {pace: list(group.values()) for pace, group in by_pace.items()}
+        series = {each["series"]: each["values"] for each in test["input_series"]}
+        recorded = {name: text for name, text in series.items() if reads_recorded(name)}
+        raw = tuple((name, text) for name, text in series.items() if name not in recorded)
+        same = by_pace.setdefault(test.get("every", ""), {}).setdefault(raw, [])
+        fitting = next((each for each in same if each.takes(recorded)), None)
+        if fitting is None:
+            fitting = _Fixture(dict(raw))
+            same.append(fitting)
+        fitting.add(test, recorded)
+    return {pace: [each.test for group in raws.values() for each in group] for pace, raws in by_pace.items()}
+
+
+class _Fixture:
+    """Tests that share their input: *series* from the service, and what is recorded of SLOs."""
+
+    def __init__(self, series: dict[str, str]) -> None:
+        self._series = series
+        self.test: dict[str, Any] = {}
+
+    def takes(self, recorded: Mapping[str, str]) -> bool:
+        """Whether nothing else is recorded under the same names."""
+        return all(self._series.get(name, text) == text for name, text in recorded.items())
+
+    def add(self, test: Mapping[str, Any], recorded: Mapping[str, str]) -> None:
+        """Add the expectations of *test*."""
+        self._series |= recorded
+        if not self.test:
+            self.test = {key: value for key, value in test.items() if key != "every"} | {"promql_expr_test": []}
+        elif self.test["name"] != test["name"]:
+            self.test["name"] += f"; {test['name'].partition(': ')[2]}"
+        self.test["input_series"] = [{"series": key, "values": self._series[key]} for key in sorted(self._series)]
+        known = self.test["promql_expr_test"]
+        known += [each for each in test["promql_expr_test"] if each not in known]
 
 
 def _test(alert: Alert, outcome: str, series: list[dict[str, str]], seconds: float, every: str) -> dict[str, Any]:
@@ -110,7 +138,7 @@ def _suffix(labels: Mapping[str, str]) -> str:
 
 
 def _interval(every: str) -> str:
-    return "10m" if every == _SLOW else "1m"
+    return "10m" if every else "1m"
 
 
 def _series(
@@ -143,7 +171,7 @@ def _series(
     matchers = ",".join(f'{label}="{promql_string(value)}"' for label, value in labels.items())
     for key, value in inputs.items():
         found[matched(matchers, _filled(key, scope))] = value
-    step = 10 if every == _SLOW else 1
+    step = 10 if every else 1
     length = math.ceil(seconds / step / 3600) * 3600.0  # whole hours, so that proofs of one fixture are one test
     distinct = {id(value): value for value in found.values()}  # the buckets of one class share theirs
     written = {key: fixtures.values(_scaled(value, step), length) for key, value in distinct.items()}
