@@ -1,7 +1,8 @@
 """What a real Prometheus records by rendered rules, each group at its own interval, of samples of long ago.
 
-promtool evaluates every group at every tick, and a month of ticks takes minutes. Here the rules of one level after the
-other are evaluated over whole ranges, as Prometheus backfills rules; an alert is recorded while its condition holds.
+promtool's tests evaluate every group at every tick, and a month of ticks takes minutes. Here each rule is evaluated over
+whole ranges, level after level, and what it gives is backfilled; an alert is recorded while its condition holds. One
+thing differs: no series is marked as ended, so that what reads it sees its last sample for five minutes.
 """
 
 import json
@@ -25,8 +26,8 @@ START: Final = 20_000 * 86_400  # what the tests count their seconds from: a who
 HOLDS: Final = "test:alert:holds"
 YEAR: Final = 366 * 86_400
 _NAME: Final = re.compile(r"\b[a-z_]+:[a-z0-9_:]+")
-_STEPS: Final = 10_000  # of a range query; Prometheus gives 11,000 at most
-_BLOCKS: Final = (2, 6, 18, 54, 162, 486, 1458)  # the hours that a block of promtool's may have
+STEPS: Final = 10_000  # of a range query; Prometheus gives 11,000 at most
+OFFSET: Final = 0.37  # of a group's interval, at which its evaluations are
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Rule:
     expr: str
     labels: tuple[tuple[str, str], ...]
 
-    @property
-    def backfilled(self) -> str:
-        """The expression without the labels that its rule sets: what differs in them alone is one series, not two."""
-        return f"max without ({','.join(name for name, _ in self.labels)}) ({self.expr})"
+    def recorded(self, labels: Mapping[str, str]) -> str:
+        """Return the series that it records of a result with *labels*."""
+        named = {name: value for name, value in {**labels, **dict(self.labels)}.items() if name != "__name__"}
+        return f"{self.record}{{{','.join(f'{name}={json.dumps(value)}' for name, value in named.items())}}}"
 
     @property
     def reads(self) -> set[str]:
@@ -120,11 +121,11 @@ def recorded(
     (folder / "prometheus.yml").write_text("{}\n")
     _backfill(tool("promtool"), folder, raw)
     for level in levels(_rules(rendered)):
-        with _prometheus(tool("prometheus"), folder) as url:
-            for span in spans:
-                _evaluate(tool("promtool"), folder, url, level, span)
-    with _prometheus(tool("prometheus"), folder) as url:
-        yield Recorded(url)
+        with _prometheus(tool("prometheus"), folder) as found:
+            results = {series: samples for rule in level for series, samples in _results(found, rule, spans)}
+        _backfill(tool("promtool"), folder, results)
+    with _prometheus(tool("prometheus"), folder) as found:
+        yield found
 
 
 def levels(rules: Sequence[Rule]) -> list[list[Rule]]:
@@ -157,44 +158,51 @@ def _rule(interval: int, rule: Mapping[str, Any]) -> Rule:
     return Rule(interval, rule.get("record", HOLDS), rule["expr"], tuple(sorted(labels.items())))
 
 
-def _backfill(promtool: str, folder: Path, raw: Mapping[str, Samples]) -> None:
-    with (folder / "raw.txt").open("w") as file:
-        for family in sorted({series.partition("{")[0] for series in raw}):
-            file.write(f"# TYPE {family} unknown\n")
-            for series, samples in raw.items():
-                if series.partition("{")[0] == family:
-                    file.writelines(f"{series} {value!r} {START + at}\n" for at, value in samples)
-        file.write("# EOF\n")
-    _said(folder, promtool, *_blocks(_BLOCKS[-1]), "openmetrics", "raw.txt", "data")
-
-
-def _evaluate(promtool: str, folder: Path, url: str, level: Sequence[Rule], span: Span) -> None:
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for rule in level:
+def _results(prometheus: Recorded, rule: Rule, spans: Sequence[Span]) -> Iterator[tuple[str, Samples]]:
+    found: dict[str, Samples] = {}
+    for span in spans:
         if span.alerts or rule.record != HOLDS:
-            one = {"record": rule.record, "expr": rule.backfilled, "labels": dict(rule.labels)}
-            groups.setdefault(max(rule.interval, span.every), []).append(one)
-    # Groups of one interval are evaluated together, whatever the span: what runs every hour finds what it reads.
-    content = [{"name": f"every-{every}s", "interval": f"{every}s", "rules": rules} for every, rules in groups.items()]
-    if not content:
+            every = max(rule.interval, span.every)
+            for start, end in _ranges(span, every):
+                for labels, samples in prometheus.range(rule.expr, start, end, every).items():
+                    found.setdefault(rule.recorded(json.loads(labels)), []).extend(samples)
+    for series, samples in found.items():
+        samples.sort()  # two results of a range may be one series, at one time with and at another without a label
+        assert all(early < late for (early, _), (late, _) in pairwise(samples)), f"recorded twice: {series}"
+        yield series, samples
+
+
+def _ranges(span: Span, every: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last evaluations of ranges; each interval has an offset, as a group has."""
+    offset = int(every * OFFSET)
+    first = span.start + (offset - span.start) % every
+    for start in range(first, span.end + 1, every * STEPS):
+        yield start, min(span.end, start + every * (STEPS - 1))
+
+
+def _backfill(promtool: str, folder: Path, series: Mapping[str, Samples]) -> None:
+    if not series:
         return
-    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": content}))
-    when = (f"--start={START + span.start}", f"--end={START + span.end}")
-    hours = max(each for each in _BLOCKS if each * 3600 <= span.every * _STEPS)
-    _said(folder, promtool, *_blocks(hours), "rules", f"--url={url}", *when, "--output-dir=data", "rules.yml")
-
-
-def _blocks(hours: int) -> tuple[str, ...]:
-    return ("tsdb", "create-blocks-from", f"--max-block-duration={hours}h", "-q")
-
-
-def _said(folder: Path, *command: str) -> None:
+    with (folder / "samples.txt").open("w") as file:
+        for name, samples in series.items():
+            file.writelines(f"{name} {value!r} {START + at}\n" for at, value in samples)
+        file.write("# EOF\n")
+    command = (
+        promtool,
+        "tsdb",
+        "create-blocks-from",
+        "--max-block-duration=1458h",
+        "-q",
+        "openmetrics",
+        "samples.txt",
+        "data",
+    )
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager
-def _prometheus(prometheus: str, folder: Path) -> Iterator[str]:
+def _prometheus(prometheus: str, folder: Path) -> Iterator[Recorded]:
     port = free_port()
     options = (
         "--storage.tsdb.path=data",
@@ -203,4 +211,4 @@ def _prometheus(prometheus: str, folder: Path) -> Iterator[str]:
     )
     with process(prometheus, "--config.file=prometheus.yml", "--log.level=error", *options, cwd=folder):
         eventually(lambda: answers(f"http://127.0.0.1:{port}/-/ready"), 60)
-        yield f"http://127.0.0.1:{port}"
+        yield Recorded(f"http://127.0.0.1:{port}")
