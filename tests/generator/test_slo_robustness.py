@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 
 import pytest
@@ -38,6 +39,15 @@ def _fleet(
 def _plain(job: str, traffic: Traffic) -> Counters:
     """No other trouble than that rules were not evaluated."""
     return traffic.counters(job, _times())
+
+
+def _idles(job: str, traffic: Traffic) -> Counters:
+    """An hour without a request, before the peak; its counters stand."""
+    return _idle(traffic).counters(job, _times())
+
+
+def _idle(traffic: Traffic) -> Traffic:
+    return Traffic([USUAL[0], Phase(PEAK - 3 * HOUR, 0), replace(USUAL[0], start=PEAK - 2 * HOUR), *traffic.phases[1:]])
 
 
 def _resets(job: str, traffic: Traffic) -> Counters:
@@ -78,7 +88,9 @@ def _visits(job: str, traffic: Traffic) -> Counters:
     return traffic.counters(job, [at for at in _times() if PEAK <= at <= OVER], born=[PEAK])
 
 
-TROUBLES = {each.__name__.strip("_"): each for each in (_plain, _resets, _restarts, _scales, _gaps, _late, _visits)}
+TROUBLES = {
+    each.__name__.strip("_"): each for each in (_plain, _idles, _resets, _restarts, _scales, _gaps, _late, _visits)
+}
 FIRST = {"late": LATE, "visits": PEAK}
 JOBS = [f"{mood}-{trouble}" for trouble in TROUBLES for mood in ("loud", "calm")]
 # No rule was evaluated for five minutes, in two hours of the peak.
@@ -117,8 +129,10 @@ def days(
 def _truth(job: str, at: float) -> float:
     """What is left of a month's budget, of which traffic that began later has seen the less."""
     mood, _, trouble = job.partition("-")
+    traffic = LOUD if mood == "loud" else CALM
     start = FIRST.get(trouble, 0)
-    good, bad = (LOUD if mood == "loud" else CALM).between(start, min(at, OVER) if trouble == "visits" else at)
+    counted = _idle(traffic) if trouble == "idles" else traffic
+    good, bad = counted.between(start, min(at, OVER) if trouble == "visits" else at)
     return 1 - bad / (0.001 * (good + bad)) * (at - start) / (30 * DAY)
 
 
