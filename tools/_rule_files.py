@@ -48,9 +48,9 @@ class RuleSet:
         """How many there are."""
         return sum(len(group["rules"]) for group in self.groups)
 
-    def write(self, path: Path, every: float) -> None:
+    def write(self, path: Path, every: int) -> None:
         """Write the groups into *path*, each to be evaluated *every* so many seconds, however rare it is."""
-        groups = [{**group, "interval": f"{every:g}s"} for group in self.groups]
+        groups = [{**group, "interval": f"{every}s"} for group in self.groups]
         path.write_text(json.dumps({"groups": groups}), encoding="utf-8")
 
     def reads(self) -> dict[str, tuple[float, float]]:

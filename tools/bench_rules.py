@@ -10,6 +10,7 @@ SLOs are evaluated; Sloth has no others.
 
 import argparse
 import json
+import math
 import os
 import random
 import re
@@ -35,8 +36,8 @@ _RAW: Final = 3 * _DAY  # the longest window that either reads from the counters
 _RECORDED: Final = 30 * _DAY
 _AHEAD: Final = 4 * 3_600_000  # counters are made for as long as the whole benchmark may take
 _PUSHED: Final = 2_400_000  # and pushed for as long as one tool's rules may
-_LEAST: Final = 5.0  # seconds of a pass
-_MOST: Final = 240.0  # Prometheus looks back five minutes for what was recorded last
+_LEAST: Final = 5  # seconds of a pass
+_MOST: Final = 240  # Prometheus looks back five minutes for what was recorded last
 _HEAD: Final = (
     "",
     "groups",
@@ -119,14 +120,14 @@ class Bench:
         shutil.rmtree(folder)
         return _found(rule_set, cpu, passes, samples)
 
-    def _first_pass(self, server: Server, rule_set: RuleSet, rules: Path) -> float:
+    def _first_pass(self, server: Server, rule_set: RuleSet, rules: Path) -> int:
         """Evaluate each group once, from the disk; return how many seconds apart they leave the server idle."""
         before, _ = server.spent()
-        rule_set.write(rules, max(_LEAST, self._services / 10))
+        rule_set.write(rules, max(_LEAST, self._services // 10))
         server.configure()
         server.wait_until_evaluated()
         after, _ = server.spent()
-        every = min(max(_LEAST, 1.5 * (after - before)), _MOST)
+        every = min(max(_LEAST, math.ceil(1.5 * (after - before))), _MOST)  # a duration has whole seconds
         rule_set.write(rules, every)
         server.configure()
         server.wait_until_evaluated()
@@ -134,7 +135,7 @@ class Bench:
 
     def _recorded(self, rule_set: RuleSet, folder: Path) -> dict[Labels, Track]:
         """Return a history of each recorded series that is read over a range; evaluating the rules shows its labels."""
-        reads, every = rule_set.reads(), max(2.0, self._services / 20)  # seconds
+        reads, every = rule_set.reads(), max(2, self._services // 20)
         folder.mkdir(parents=True)
         rule_set.write(folder / "rules.json", every)
         with serving(self._prometheus, folder) as server:
@@ -163,7 +164,7 @@ class Bench:
         rng = random.Random(0)
         return Track(start, int(1000 * step), [(value or 0.001) * rng.uniform(0.5, 1.5) for _ in range(count)])
 
-    def _timed(self, server: Server, every: float) -> tuple[float, list[Any]]:
+    def _timed(self, server: Server, every: int) -> tuple[float, list[Any]]:
         """Return the processor's seconds for one of the groups', and what the server says of them after each pass."""
         cpu, evaluated, passes = 0.0, 0.0, []
         for _ in range(self._passes):
@@ -175,7 +176,7 @@ class Bench:
         return cpu / evaluated, passes
 
 
-def _logged(server: Server, log: Path, every: float) -> dict[str, list[float]]:
+def _logged(server: Server, log: Path, every: int) -> dict[str, list[float]]:
     """Return the samples that each query of each group reads, in a pass of its own: the log costs something too."""
     server.configure(query_log=log)
     time.sleep(every)
