@@ -17,6 +17,8 @@ from .text import number
 Rule = dict[str, Any]
 BADNESS: Final = "seawall:slo_badness:ratio"  # how bad a moment is, for SLOs that judge time
 CONFIDENCE: Final = "seawall:slo_confidence:percent"
+PERIOD: Final = {kind: f"seawall:slo_{kind}:rate10m_every10m" for kind in ("total", "bad")}
+"""What the mean of a period is made from."""
 KEPT: Final = "15m"
 """How far back to look for what is recorded every five minutes: Prometheus itself looks no further than that."""
 
@@ -68,10 +70,21 @@ class BurnRules:
         return [*sampled, *chained, seen, first]
 
 
+def period_rules() -> list[Rule]:
+    """Return what is recorded every ten minutes, and averaged over the period.
+
+    A mean of the minutes since, and not of the last hour: a budget lags by no more, and an evaluation that Prometheus
+    misses loses no more. Where samples are too far apart for windows of five minutes, the last hour stands in.
+    """
+    return [
+        _rule(f"{PERIOD[kind]}", f"avg_over_time(slo:{kind}:rate5m[10m]) or slo:{kind}:rate1h")
+        for kind in ("total", "bad")
+    ]
+
+
 def hourly_rules() -> list[Rule]:
-    """Return what is recorded every hour, and averaged over the period."""
-    rates = [_rule(f"seawall:slo_{kind}:rate1h_hourly", f"slo:{kind}:rate1h") for kind in ("total", "bad")]
-    return [*rates, _rule("seawall:slo_seen:timestamp_hourly", "0 * slo:total:rate1h + time()")]
+    """Return when each SLO was seen: of the whole period, once an hour is enough."""
+    return [_rule("seawall:slo_seen:timestamp_hourly", "0 * slo:total:rate1h + time()")]
 
 
 def budget_rules(periods: list[float]) -> list[Rule]:
@@ -86,7 +99,7 @@ def budget_rules(periods: list[float]) -> list[Rule]:
     allowed = f"((seawall:slo_total:mean > 0) * {_ON} group_left () ((1 - slo:objective:ratio) * slo:period:days))"
     spent = "seawall:slo_bad:mean * slo:history:days"
     rules.append(_rule("slo:budget_remaining:ratio", f"1 - {spent} / {allowed}"))
-    pace = "(avg_over_time(seawall:slo_bad:rate1h_hourly[1d]) > 0)"
+    pace = f"(avg_over_time({PERIOD['bad']}[1d]) > 0)"
     lasts = f"clamp_min(slo:budget_remaining:ratio, 0) * {allowed} / {pace}"
     return [*rules, _rule("slo:budget_lasts:days", lasts)]
 
@@ -146,10 +159,12 @@ def _recorded(kind: str, window: str) -> str:
 
 
 def _mean(kind: str, window: str) -> str:
-    """The mean event rate of the period; in the first hour, when no hourly sample stands yet, of what was seen."""
-    return f"(avg_over_time(seawall:slo_{kind}:rate1h_hourly[{window}]) or avg_over_time(slo:{kind}:rate5m[1h]))"
+    """The mean event rate of the period; before the first sample for it stands, of what was seen."""
+    return f"(avg_over_time({PERIOD[kind]}[{window}]) or avg_over_time(slo:{kind}:rate5m[1h]))"
 
 
 def _history(window: str) -> str:
+    """The days since the SLO was first seen: in its first three exactly, later to the hour."""
     hourly = f"(time() - min_over_time(seawall:slo_seen:timestamp_hourly[{window}]))"
-    return f"(({hourly} or (time() - seawall:slo_seen:timestamp_min3d)) / 86400)"
+    exact = "(time() - seawall:slo_seen:timestamp_min3d)"
+    return f"(({hourly} > {exact} or {exact} or {hourly}) / 86400)"

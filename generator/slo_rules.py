@@ -12,13 +12,19 @@ from .dialects import Dialect, find_dialect
 from .naming import PUSHED
 from .packs import Packs
 from .slis import Events, badness, is_timed, raw_events, slo_events
-from .slo_chain import BADNESS, CONFIDENCE, BurnRules, budget_rules, hourly_rules
+from .slo_chain import BADNESS, CONFIDENCE, BurnRules, budget_rules, hourly_rules, period_rules
 from .text import number, promql_string
 
 Rule = dict[str, Any]
 INTERVAL: Final = "30s"
 SLOW_INTERVAL: Final = "5m"
-SHARED_ORDER: Final = ("seawall-slo-burn-rates", "seawall-slo-slow", "seawall-slo-hourly", "seawall-slo-budgets")
+SHARED_ORDER: Final = (
+    "seawall-slo-burn-rates",
+    "seawall-slo-slow",
+    "seawall-slo-period",
+    "seawall-slo-hourly",
+    "seawall-slo-budgets",
+)
 _INFO: Final = "seawall:slo_rules:info"
 
 
@@ -71,8 +77,8 @@ def shared_groups(catalog: Catalog, packs: Packs) -> dict[str, list[dict[str, An
         timed=any(is_timed(slo, _dialect(packs, service)) for service, _, slo in slos),
         confidences=tuple(sorted({slo.confidence for _, _, slo in slos if slo.confidence is not None})),
     )
-    rules = (chain.quick(), chain.slow(), hourly_rules(), budget_rules(periods))
-    intervals = (INTERVAL, SLOW_INTERVAL, "1h", SLOW_INTERVAL)
+    rules = (chain.quick(), chain.slow(), period_rules(), hourly_rules(), budget_rules(periods))
+    intervals = (INTERVAL, SLOW_INTERVAL, "10m", "1h", SLOW_INTERVAL)
     common = [_group(*each) for each in zip(SHARED_ORDER, intervals, rules, strict=True)]
     return files | {conventions.SHARED_RULES: common}
 

@@ -10,6 +10,7 @@ from .campaigns import outside_campaigns
 from .dialects import Counts, Dialect, find_dialect
 from .naming import PLAIN, PUSHED, selector
 from .packs import STACK_KIND, Packs
+from .slo_chain import PERIOD
 from .slo_facts import SloFacts, burns, slo_facts
 from .text import Raw, number
 
@@ -70,8 +71,8 @@ def _usual(service: Service, facts: list[SloFacts], requests: Any) -> dict[str, 
     """Return the traffic of half an hour, and of the same hour a week ago: as it is recorded, where it is."""
     for each in facts:
         if each.sli == "availability" and not service.slos[each.key].is_filtered and not each.by:
-            hourly = f"last_over_time(seawall:slo_total:rate1h_hourly{{{each.sel}}}[2h] offset 1w)"
-            return {"traffic": Raw(f"slo:total:rate30m{{{each.sel}}}"), "usual": Raw(hourly)}
+            usual = f"avg_over_time({PERIOD['total']}{{{each.sel}}}[1h] offset 1w)"
+            return {"traffic": Raw(f"slo:total:rate30m{{{each.sel}}}"), "usual": Raw(usual)}
     return {"traffic": requests("30m"), "usual": requests("1h", offset="1w")}
 
 
