@@ -78,7 +78,7 @@ def merged(tests: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     by_pace: dict[str, dict[tuple[tuple[str, str], ...], list[_Fixture]]] = {}
     for test in tests:
         series = {each["series"]: each["values"] for each in test["input_series"]}
-        recorded = {name: text for name, text in series.items() if reads_recorded(name)}
+        recorded = {name: text for name, text in series.items() if ":" in name.partition("{")[0]}
         raw = tuple((name, text) for name, text in series.items() if name not in recorded)
         same = by_pace.setdefault(test.get("every", ""), {}).setdefault(raw, [])
         fitting = next((each for each in same if each.takes(recorded)), None)

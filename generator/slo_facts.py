@@ -13,6 +13,7 @@ from .text import Raw, number
 
 _FLOOR: Final = 10
 _FLOOR_SECONDS: Final = 120  # a probe or two that fail are no outage
+_MANY: Final = 1000
 _TOP_WINDOW: Final = "30m"
 
 
@@ -43,6 +44,12 @@ class SloFacts:
         """How long what is left of the budget lasts at the alert's own burn rate, which is ``$value``."""
         query = f"clamp_min({remaining(self.sel, self.by)}, 0) * {number(self.days * 86400)} / %f"
         return Raw(_answer(query, (*self.by, None), "humanizeDuration", "a time that nothing tells"))
+
+    def spending(self, notice: float) -> dict[str, float]:
+        """Return events a minute of some bad hours after which the budget ends within *notice* days."""
+        days, ratio = arithmetic.spending(self.allowed / 100, self.days, notice)
+        bad = max(_MANY, self.floor)
+        return {"hours": days * 24, "bad": bad, "good": bad * (1 / ratio - 1), "total": bad / ratio}
 
 
 @dataclass(frozen=True)

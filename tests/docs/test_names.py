@@ -14,8 +14,8 @@ from seawall.catalog import PAIRS, Catalog, Duration, load
 from seawall.generator import PARTS, load_packs, render
 from seawall.generator import slo as arithmetic
 from seawall.generator.packs import _ALERT_KEYS, _PANEL_KEYS
-from seawall.generator.text import environment
 from seawall.generator.slo_facts import BurnFacts, SloFacts
+from seawall.generator.text import environment
 from seawall.generator.variables import variables
 from seawall.instrumentation import HttpServerMetrics
 from seawall.instrumentation.worker import WorkerMetrics
