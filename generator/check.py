@@ -11,8 +11,9 @@ from typing import Any, Final
 import promql_parser
 
 from seawall import conventions
-from seawall.catalog import Catalog, Problem, Severity
+from seawall.catalog import Catalog, Severity
 
+from .advice import advice
 from .alike import alike
 from .model import ServiceView
 from .packs import Packs
@@ -75,17 +76,9 @@ def check(
 
 
 def _catalog_findings(catalog: Catalog, packs: Packs) -> Iterator[Finding]:
-    problems = [*catalog.warnings, *validate(catalog, packs), *routing_warnings(catalog), *_tier_one(catalog)]
+    problems = [*catalog.warnings, *validate(catalog, packs), *routing_warnings(catalog), *advice(catalog, packs)]
     for problem in problems:
         yield Finding(str(problem.position), problem.message, problem.severity)
-
-
-def _tier_one(catalog: Catalog) -> Iterator[Problem]:
-    for name, service in sorted(catalog.services.items()):
-        if service.tier == 1 and not service.runbook.mitigations:
-            mend = "add runbook: mitigations: [{when: …, do: …}]"
-            text = f'service "{name}": a tier-1 runbook needs a mitigation of its own; {mend}'
-            yield Problem(catalog.where("services", name), text, Severity.WARNING)
 
 
 def _expressions(rendered: ServiceView) -> Iterator[Finding]:

@@ -14,13 +14,14 @@ _ABSENT: Final = "SloTelemetryAbsent"
 def inhibit_rules(catalog: Catalog) -> list[dict[str, Any]]:
     """Return Alertmanager's ``inhibit_rules``: the SLO's own, then one for each opt-in edge that may inhibit.
 
-    ``equal`` holds only labels that both sides carry: those that both lack count as equal.
+    Labels that both sides lack count as equal: those of groups stand beside each SLO, with or without groups.
     """
+    groups = {label for service in catalog.services.values() for slo in service.slos.values() for label in slo.by}
     rules: list[dict[str, Any]] = [
         {
             "source_matchers": [f'alertname="{_BURN}"', 'severity="page"'],
             "target_matchers": [f'alertname="{_BURN}"', 'severity="ticket"'],
-            "equal": ["service", "slo"],
+            "equal": ["service", "slo", *sorted(groups - {"service", "slo"})],
         }
     ]
     rules += [_rule(source, target) for source, target in _edges(catalog) if not _objection(catalog, source, target)]

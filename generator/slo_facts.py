@@ -79,7 +79,7 @@ def slo_facts(service: Service, key: str, slo: Slo, dialect: Dialect | None) -> 
         sel,
         slo.under.seconds if slo.under else 0.0,
         str(slo.under) if slo.under else "",
-        slo.floor or (_FLOOR_SECONDS if timed else _FLOOR),
+        floor(slo, dialect),
         slo.window.seconds / 86400,
         float(1 - objective) * 100,
         timed,
@@ -89,6 +89,11 @@ def slo_facts(service: Service, key: str, slo: Slo, dialect: Dialect | None) -> 
         Raw(_answer(f"1 - {remaining(sel, slo.by)}", slo.by, "humanizePercentage", "an unknown share")),
         Raw(_top(service, slo, dialect, sel, timed)),
     )
+
+
+def floor(slo: Slo, dialect: Dialect | None) -> int:
+    """Return the bad events, or seconds where time is judged, below which no burn rate alerts."""
+    return slo.floor or (_FLOOR_SECONDS if is_timed(slo, dialect) else _FLOOR)
 
 
 def burns(service: Service, facts: list[SloFacts]) -> list[BurnFacts]:

@@ -29,6 +29,13 @@ def test_a_page_inhibits_the_ticket_of_its_own_slo_alone(read: Read) -> None:
     assert [rule] == inhibit_rules(read(catalog(edge="{}")))
 
 
+def test_groups_of_an_slo_are_told_apart(read: Read) -> None:
+    """The page of one route silences no ticket of another; an alert without groups lacks the label on both sides."""
+    slos = "slos: {availability: {objective: 99, by: [http_route, slo]}, latency: {objective: 99, under: 1s}}"
+    [rule, *_] = inhibit_rules(read(catalog(dependent=f"tier: 2, {slos}")))
+    assert ["service", "slo", "http_route"] == rule["equal"]
+
+
 def test_an_edge_that_asks_for_it_inhibits_the_symptoms_of_the_dependent(read: Read) -> None:
     """From a paging outage outside of maintenance, to symptoms that an outage explains."""
     rule = {

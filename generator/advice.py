@@ -1,0 +1,96 @@
+"""What a catalog may say and should think over: `check` tells it as warnings, and renders all the same."""
+
+import math
+from collections.abc import Iterator
+
+from seawall.catalog import Catalog, Problem, Service, Severity
+
+from .dialects import Dialect, find_dialect
+from .packs import Packs
+from .slis import is_timed
+from .slo_facts import floor
+from .text import number
+
+_KEPT_BY_FAILURES = ("availability", "latency")  # a failed request is bad for both
+_PROMISES = ("availability", "probe")
+_WINDOW_HOURS = 6  # the long window of the slowest page
+_UNITS = {"s": 1, "m": 60, "h": 3600}  # of traffic
+Told = tuple[tuple[str, ...], str]  # below the service, and what is said
+
+
+def advice(catalog: Catalog, packs: Packs) -> Iterator[Problem]:
+    """Yield the warnings of a catalog that fits *packs*, service by service."""
+    for name, service in sorted(catalog.services.items()):
+        for place, text in _of(catalog, packs, service):
+            where = catalog.where("services", name, *place)
+            yield Problem(where, f'service "{name}": {text}', Severity.WARNING)
+
+
+def _of(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:
+    dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    yield from _mitigations(service)
+    yield from _dependencies(catalog, service)
+    yield from _too_few(service, dialect)
+    # What answers with a status has somebody who asks.
+    is_asked = dialect is not None and "status" in dialect.labels
+    if service.tier == 1 and is_asked and not _seen_from_outside(catalog, packs, service):
+        mend = "add an SLO with sli: probe, or a service of dialect blackbox that depends on it"
+        yield (), f"nothing watches this tier-1 service from outside, where its users are; {mend}"
+
+
+def _mitigations(service: Service) -> Iterator[Told]:
+    if service.tier == 1 and not service.runbook.mitigations:
+        mend = "add runbook: mitigations: [{when: …, do: …}]"
+        yield (), f"a tier-1 runbook needs a mitigation of its own; {mend}"
+
+
+def _dependencies(catalog: Catalog, service: Service) -> Iterator[Told]:
+    """An objective above what the hard dependencies promise together: it is missed while they all keep theirs."""
+    hard = [name for name, edge in sorted(service.depends_on.items()) if edge.hard]
+    promised = {name: found for name in hard if (found := _promise(catalog.services[name])) is not None}
+    if not promised:
+        return
+    together = math.prod(each / 100 for each in promised.values()) * 100
+    weakest = min(promised, key=lambda name: promised[name])
+    for key, slo in service.slos.items():
+        if slo.sli in _KEPT_BY_FAILURES and not slo.is_raw and slo.goal > together + 1e-9:
+            many = "its hard dependencies promise together" if len(promised) > 1 else "its hard dependency promises"
+            said = f"SLO {key!r}: the objective {number(slo.goal)} exceeds what {many}, {together:.5g}"
+            weak = f"; the weakest is {weakest} with {number(promised[weakest])}"
+            mend = f"write {_below(together)} or less, raise {weakest}'s, or write hard: false where it does without"
+            yield ("slos", key, "objective"), f"{said}{weak}; {mend}"
+
+
+def _promise(service: Service) -> float | None:
+    """Return the lowest per cent that a service promises to be there, for all of its users."""
+    found = [slo.goal for slo in service.slos.values() if slo.sli in _PROMISES and not slo.routes and not slo.methods]
+    return min(found, default=None)
+
+
+def _below(percent: float) -> str:
+    """Return *percent*, rounded down to as many nines as it has, and one digit."""
+    digits = max(0, math.ceil(-math.log10(1 - percent / 100)) - 1)
+    return number(math.floor(percent * 10**digits + 1e-6) / 10**digits)
+
+
+def _too_few(service: Service, dialect: Dialect | None) -> Iterator[Told]:
+    """Fewer events than the floor of bad ones, even if each of them fails."""
+    if service.traffic is None or any(slo.sli in ("probe", "freshness") for slo in service.slos.values()):
+        return
+    amount, _, unit = service.traffic.partition("/")
+    expected = float(amount) / _UNITS[unit] * _WINDOW_HOURS * 3600
+    for key, slo in service.slos.items():
+        least = floor(slo, dialect)
+        if not is_timed(slo, dialect) and expected < least:
+            said = f"{service.traffic} are {number(round(expected, 1))} events in {_WINDOW_HOURS} hours"
+            mend = "add an SLO with sli: probe or freshness, or lower its floor"
+            text = f"SLO {key!r}: {said}, and no page waits for fewer than {least} bad ones; {mend}"
+            yield ("slos", key), text
+
+
+def _seen_from_outside(catalog: Catalog, packs: Packs, service: Service) -> bool:
+    if any(slo.sli == "probe" for slo in service.slos.values()):
+        return True
+    others = (each for each in catalog.services.values() if service.name in each.depends_on)
+    found = (find_dialect(packs.dialects, each.kind, each.dialect) for each in others)
+    return any(dialect is not None and dialect.success for dialect in found)
