@@ -17,7 +17,7 @@ from .text import number
 Rule = dict[str, Any]
 BADNESS: Final = "seawall:slo_badness:ratio"  # how bad a moment is, for SLOs that judge time
 CONFIDENCE: Final = "seawall:slo_confidence:percent"
-PERIOD: Final = {kind: f"seawall:slo_{kind}:rate10m_every10m" for kind in ("total", "bad")}
+PERIOD: Final = {kind: f"seawall:slo_{kind}:rate30m_every10m" for kind in ("total", "bad")}
 """What the mean of a period is made from."""
 KEPT: Final = "15m"
 """How far back to look for what is recorded every five minutes: Prometheus itself looks no further than that."""
@@ -73,13 +73,9 @@ class BurnRules:
 def period_rules() -> list[Rule]:
     """Return what is recorded every ten minutes, and averaged over the period.
 
-    A mean of the minutes since, and not of the last hour: a budget lags by no more, and an evaluation that Prometheus
-    misses loses no more. Where samples are too far apart for windows of five minutes, the last hour stands in.
+    Half hours that overlap: where Prometheus misses a scrape or an evaluation, the next ones still have the events.
     """
-    return [
-        _rule(f"{PERIOD[kind]}", f"avg_over_time(slo:{kind}:rate5m[10m]) or slo:{kind}:rate1h")
-        for kind in ("total", "bad")
-    ]
+    return [_rule(f"{PERIOD[kind]}", f"slo:{kind}:rate30m") for kind in ("total", "bad")]
 
 
 def hourly_rules() -> list[Rule]:

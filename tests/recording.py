@@ -54,13 +54,15 @@ class Rule:
 class Span:
     """The rules are evaluated from *start* to *end*, every *every* seconds or at their group's interval if it is longer.
 
-    Between two spans they are not: Prometheus was down. Alerts are only evaluated where *alerts* says so.
+    Between two spans they are not: Prometheus was down. Alerts are only evaluated where *alerts* says so; of the rules,
+    those whose names match *only*.
     """
 
     start: int
     end: int
     every: int
     alerts: bool = False
+    only: str = ".*"
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _rule(interval: int, rule: Mapping[str, Any]) -> Rule:
 def _results(prometheus: Recorded, rule: Rule, spans: Sequence[Span]) -> Iterator[tuple[str, Samples]]:
     found: dict[str, Samples] = {}
     for span in spans:
-        if span.alerts or rule.record != HOLDS:
+        if re.fullmatch(span.only, rule.record) and (span.alerts or rule.record != HOLDS):
             every = max(rule.interval, span.every)
             for start, end in _ranges(span, every):
                 for labels, samples in prometheus.range(rule.expr, start, end, every).items():
