@@ -10,7 +10,7 @@ from seawall.catalog import Duration
 
 from .dialects import Dialect
 from .slo import RAW_WINDOWS
-from .slo_chain import BADNESS
+from .slo_chain import BADNESS, PERIOD, SEEN
 from .text import Template, number, promql_string
 
 STEP: Final = (
@@ -20,6 +20,9 @@ _NUMBER: Final = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _SHORT: Final = re.compile(rf"(?P<start>-?{_NUMBER})?(?P<growth>[+-]{_NUMBER})?")
 _HALF: Final = 0.5
 _CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
+_MONTH: Final = 30 * 86400  # seconds
+_HISTORY: Final = 144  # samples for it, one every ten seconds
+_CAMPAIGN: Final = 19  # of them: four days
 _MEMORY: Final = 4096  # fixtures that are kept: the services of one kind share nearly all of theirs
 
 
@@ -154,6 +157,21 @@ def recorded_series(sel: str, spec: Any, *, timed: bool) -> dict[str, Any]:
             rates = [{"value": number(sum(float(each.get(one, 0)) for one in classes) / 60)} for each in phases]
             series[f"slo:{kind}:rate{window}{{{sel}}}"] = _lasting(rates, phases)
     return series
+
+
+def history_series(sel: str, spec: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a month would have left behind: *usual* events a minute, some days of which were a *campaign*.
+
+    A sample stands for five hours of it; what is recorded from then on goes on where they end.
+    """
+    usual = float(spec["usual"]) / 60
+    days = {"usual": _HISTORY - _CAMPAIGN, "campaign": _CAMPAIGN}
+    times = {"usual": 1.0, "campaign": float(spec.get("campaign", 1))}
+    paces = [{"for": f"{days[each] * 10}s", "value": number(usual * times[each])} for each in days]
+    began = [{"for": f"{_HISTORY * 10}s", "value": str(-_MONTH)}]
+    none = [{"for": f"{_HISTORY * 10}s", "value": "0"}]
+    found = {PERIOD["total"]: paces, PERIOD["bad"]: none, SEEN: began}
+    return {f"{name}{{{sel}}}": [*phases, {"gone": "yes"}] for name, phases in found.items()}
 
 
 def enough_or_none(spec: Any, at_least: float) -> list[dict[str, str]]:

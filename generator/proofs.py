@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from seawall import conventions
 from seawall.catalog import Duration, Position, Service, Slo
 
 from . import fixtures
-from .dialects import find_dialect
+from .dialects import Dialect, find_dialect
 from .examples import events_of
 from .model import Alert
 from .packs import AlertTemplate, Pack, Packs
@@ -27,21 +27,28 @@ def proof_tests(
 ) -> tuple[dict[str, Any], ...]:
     """Return the tests of one alert: what fires it, and, where the pack says so, what only nearly does."""
     tests = []
-    for outcome in ("fires", "quiet"):
-        if outcome not in template.proof:
-            continue
+    for outcome, tree in _trees(template):
         try:
-            spec = fixtures.render_tree(template.proof[outcome], scope)
+            spec = fixtures.render_tree(tree, scope)
+            if spec.get("applies", "True") != "True":
+                continue
             seconds = Duration.parse(spec.get("at", "10m")).seconds + alert.for_seconds
             every = spec.get("every", "")
             if every:  # an alert stands in the samples of evaluations, and those are this far apart
                 pace = Duration.parse(every).seconds
                 seconds = math.ceil(seconds / pace) * pace
-            series = _series(packs, pack, service, spec, scope, seconds, every)
+            series = _series(packs, pack, service, spec, scope, seconds)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
-        tests.append(_test(alert, outcome, series, seconds, every))
+        tests.append(_test(alert, outcome, series, seconds, spec))
     return tuple(tests)
+
+
+def _trees(template: AlertTemplate) -> Iterator[tuple[str, Any]]:
+    """Yield what the pack says fires the alert, once or several times, and what leaves it quiet."""
+    for outcome in ("fires", "quiet"):
+        said = template.proof.get(outcome, [])
+        yield from ((outcome, tree) for tree in (said if isinstance(said, list) else [said]))
 
 
 def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,12 +58,12 @@ def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> di
     """
     moved = sorted(name for name, each in service.alerts.items() if each.above is not None or each.below is not None)
     seconds = 1200.0
-    series = _series(packs, packs.of(service.kind)[-1], service, {}, scope, seconds, "")
+    series = _series(packs, packs.of(service.kind)[-1], service, {}, scope, seconds)
     spared = "|".join(["Watchdog", *moved])
     query = f'ALERTS{{service="{service.name}",alertstate="firing",alertname!~"{spared}"}}'
     return {
         "name": f"{service.name}: nothing fires while all is well",
-        "interval": _interval(""),
+        "interval": _interval({}),
         "input_series": series,
         "promql_expr_test": [{"expr": query, "eval_time": str(Duration(seconds)), "exp_samples": []}],
     }
@@ -112,7 +119,9 @@ class _Fixture:
         known += [each for each in test["promql_expr_test"] if each not in known]
 
 
-def _test(alert: Alert, outcome: str, series: list[dict[str, str]], seconds: float, every: str) -> dict[str, Any]:
+def _test(
+    alert: Alert, outcome: str, series: list[dict[str, str]], seconds: float, spec: Mapping[str, Any]
+) -> dict[str, Any]:
     distinct = {key: value for key, value in alert.labels.items() if key not in _IDENTITY and "{{" not in value}
     matchers = {"alertname": alert.name, "alertstate": "firing", "service": alert.service, **distinct}
     inside = ",".join(f'{key}="{value}"' for key, value in matchers.items())
@@ -120,7 +129,7 @@ def _test(alert: Alert, outcome: str, series: list[dict[str, str]], seconds: flo
     expected = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
     test = {
         "name": f"{alert.service}: {alert.name}{_suffix(distinct)} {'fires' if outcome == 'fires' else 'stays quiet'}",
-        "interval": _interval(every),
+        "interval": _interval(spec),
         "input_series": series,
         "promql_expr_test": [
             {
@@ -130,15 +139,16 @@ def _test(alert: Alert, outcome: str, series: list[dict[str, str]], seconds: flo
             }
         ],
     }
-    return test | ({"every": every} if every else {})
+    return test | ({"every": spec["every"]} if "every" in spec else {})
 
 
 def _suffix(labels: Mapping[str, str]) -> str:
     return f" ({', '.join(labels.values())})" if labels else ""
 
 
-def _interval(every: str) -> str:
-    return "10m" if every else "1m"
+def _interval(spec: Mapping[str, Any]) -> str:
+    """Return how far apart the samples of a proof are: a month that was is told by those of some minutes."""
+    return "10s" if "history" in spec else "10m" if "every" in spec else "1m"
 
 
 def _series(
@@ -148,7 +158,6 @@ def _series(
     spec: Mapping[str, Any],
     scope: Mapping[str, Any],
     seconds: float,
-    every: str,
 ) -> list[dict[str, str]]:
     """Return what the service would write: all that is healthy, with what *spec* says laid over it."""
     healthy = {} if spec.get("alone") else fixtures.render_tree(pack.healthy, scope)
@@ -164,22 +173,24 @@ def _series(
         enough = slo.at_least if slo and slo.value is None else None
         carried = traffic if enough is None else fixtures.enough_or_none(traffic, enough)
         found |= fixtures.traffic_series(events, labels, carried, _bounds(service, spec))
-    if slo is not None and (slo.is_raw or slo.value is not None or (every and slo.is_timed)):
+    if slo is not None and (slo.is_raw or slo.value is not None or (spec.get("every") and slo.is_timed)):
         # PromQL of the catalog's own is taken at its word; slices are too short for samples so far apart.
         sel = f'job="{service.name}",slo="{key}"'
         found |= fixtures.recorded_series(sel, traffic, timed=is_timed(slo, dialect))
+    if slo is not None and "history" in spec:
+        found |= fixtures.history_series(f'job="{service.name}",slo="{key}"{_groups(slo, dialect)}', spec["history"])
     matchers = ",".join(f'{label}="{promql_string(value)}"' for label, value in labels.items())
     for key, value in inputs.items():
         found[matched(matchers, _filled(key, scope))] = value
-    step = 10 if every else 1
+    step = Duration.parse(_interval(spec)).seconds / 60
     length = math.ceil(seconds / step / 3600) * 3600.0  # whole hours, so that proofs of one fixture are one test
     distinct = {id(value): value for value in found.values()}  # the buckets of one class share theirs
     written = {key: fixtures.values(_scaled(value, step), length) for key, value in distinct.items()}
     return [{"series": series, "values": written[id(found[series])]} for series in sorted(found)]
 
 
-def _scaled(value: Any, step: int) -> Any:
-    """Stretch minutes for tests whose samples are further apart, so that a rate a minute stays one."""
+def _scaled(value: Any, step: float) -> Any:
+    """Stretch minutes for tests whose samples are that many apart, so that a rate a minute stays one."""
     if step == 1:
         return value
     phases = value if isinstance(value, list) else [fixtures.shorthand(str(value))]
@@ -192,8 +203,17 @@ def _scaled(value: Any, step: int) -> Any:
     ]
 
 
-def _shrunk(text: str, step: int) -> str:
+def _shrunk(text: str, step: float) -> str:
     return str(Duration(Duration.parse(text).seconds / step))
+
+
+def _groups(slo: Slo, dialect: Dialect | None) -> str:
+    """Return the matchers of the group in which the events of the dialect's example are."""
+    if dialect is None or slo.is_raw or slo.value is not None:
+        return ""
+    example = events_of(slo, dialect).example
+    labels = {**example.get("base", {}), **example.get("good", {})}
+    return "".join(f',{label}="{promql_string(labels[label])}"' for label in slo.by if labels.get(label))
 
 
 def _filled(key: str, scope: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ BADNESS: Final = "seawall:slo_badness:ratio"  # how bad a moment is, for SLOs th
 CONFIDENCE: Final = "seawall:slo_confidence:percent"
 PERIOD: Final = {kind: f"seawall:slo_{kind}:rate30m_every10m" for kind in ("total", "bad")}
 """What the mean of a period is made from."""
+SEEN: Final = "seawall:slo_seen:timestamp_hourly"
 KEPT: Final = "15m"
 """How far back to look for what is recorded every five minutes: Prometheus itself looks no further than that."""
 
@@ -80,7 +81,7 @@ def period_rules() -> list[Rule]:
 
 def hourly_rules() -> list[Rule]:
     """Return when each SLO was seen: of the whole period, once an hour is enough."""
-    return [_rule("seawall:slo_seen:timestamp_hourly", "0 * slo:total:rate1h + time()")]
+    return [_rule(SEEN, "0 * slo:total:rate1h + time()")]
 
 
 def budget_rules(periods: list[float]) -> list[Rule]:
@@ -161,6 +162,6 @@ def _mean(kind: str, window: str) -> str:
 
 def _history(window: str) -> str:
     """The days since the SLO was first seen: in its first three exactly, later to the hour."""
-    hourly = f"(time() - min_over_time(seawall:slo_seen:timestamp_hourly[{window}]))"
+    hourly = f"(time() - min_over_time({SEEN}[{window}]))"
     exact = "(time() - seawall:slo_seen:timestamp_min3d)"
     return f"(({hourly} > {exact} or {exact} or {hourly}) / 86400)"

@@ -14,6 +14,7 @@ from .text import Raw, number
 _FLOOR: Final = 10
 _FLOOR_SECONDS: Final = 120  # a probe or two that fail are no outage
 _MANY: Final = 1000
+_BURNING: Final = 2.8  # times as fast as the objective allows
 _TOP_WINDOW: Final = "30m"
 
 
@@ -44,6 +45,12 @@ class SloFacts:
         """How long what is left of the budget lasts at the alert's own burn rate, which is ``$value``."""
         query = f"clamp_min({remaining(self.sel, self.by)}, 0) * {number(self.days * 86400)} / %f"
         return Raw(_answer(query, (*self.by, None), "humanizeDuration", "a time that nothing tells"))
+
+    @property
+    def burning(self) -> dict[str, float]:
+        """Events a minute whose ratio burns the budget a bit slower than any page or ticket but the last waits for."""
+        ratio, bad = _BURNING * self.allowed / 100, max(_MANY, self.floor)
+        return {"bad": bad, "good": bad * (1 / ratio - 1), "total": bad / ratio}
 
     def spending(self, notice: float) -> dict[str, float]:
         """Return events a minute of some bad hours after which the budget ends within *notice* days."""
