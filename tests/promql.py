@@ -85,9 +85,16 @@ def _joined(node: Any, known: Mapping[str, Labels], reading: Reading) -> Labels 
         if left != right and operator != "or":
             reading.problems.append(f"{operator}: {sorted(left)} never match {sorted(right)}")
         return left | right if operator == "or" else left
-    on = frozenset(matching.labels)
-    for label in sorted((on - left) | (on - right)):
-        reading.problems.append(f"{operator} on {label}: one of its sides has no such label")
+    named = frozenset(matching.labels)
+    if str(matching.type).endswith("Exclude"):
+        on = left & right - named
+        if left - named != right - named:
+            said = f"{operator} ignoring {sorted(named)}: {sorted(left)} never match {sorted(right)}"
+            reading.problems.append(said)
+    else:
+        on = named
+        for label in sorted((on - left) | (on - right)):
+            reading.problems.append(f"{operator} on {label}: one of its sides has no such label")
     card = str(node.modifier.card)
     if operator in _SETS or "ManyToOne" in card:
         return left | right if operator == "or" else left

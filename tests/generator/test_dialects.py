@@ -8,7 +8,7 @@ from pipeline import TEAMS, catalog_of, put
 
 from seawall.catalog import SeawallError
 from seawall.generator import PackError, load_packs, render
-from seawall.generator.dialects import Dialect, find_dialect
+from seawall.generator.dialects import Counts, Dialect, find_dialect
 
 PATH: Final = "alerts/dialects/house.yaml"
 HOUSE: Final = """\
@@ -44,20 +44,20 @@ def test_a_broken_dialect_is_refused_with_its_place(case: str, tmp_path: Path) -
 
 
 def test_a_dialect_of_a_users_own_makes_rules_of_its_names(tmp_path: Path) -> None:
-    """Without a histogram it has availability, and no latency."""
+    """Without a histogram it has availability and throughput, and no latency."""
     put(tmp_path / "own", {PATH: HOUSE})
     packs = load_packs(tmp_path / "own")
     text = f"{TEAMS}  shop: {{kind: http, team: payments, dialect: house, slos: {{availability: {{objective: 99}}}}}}\n"
     rendered = b"".join(each.content for each in render(catalog_of(tmp_path, text), packs))
 
-    assert ("availability",) == packs.dialects["http", "house"].slis
+    assert ("availability", "throughput") == packs.dialects["http", "house"].slis
     assert b"house_requests_total" in rendered
     assert b"http_server_request_duration" not in rendered
 
 
 def test_an_unknown_dialect_is_told_with_a_guess() -> None:
     """The nearest name, or all names; a kind without dialects has none to be wrong about."""
-    known = {("http", "otel"): Dialect("otel", "a"), ("http", "envoy"): Dialect("envoy", "b")}
+    known = {("http", "otel"): Dialect("otel", Counts("a")), ("http", "envoy"): Dialect("envoy", Counts("b"))}
 
     with pytest.raises(SeawallError, match="unknown dialect 'otle'; did you mean 'otel'"):
         find_dialect(known, "http", "otle")
@@ -68,10 +68,15 @@ def test_an_unknown_dialect_is_told_with_a_guess() -> None:
 
 def test_the_rate_of_several_matchers_is_one_sum() -> None:
     """The alternatives are joined by `or`, which counts no series twice."""
-    dialect = Dialect("d", "e", ignore='path!="/health"')
+    counts = Counts("e", ignore='path!="/health"')
 
-    assert (
-        'sum by (job) (rate(e{a,path!="/health",x="1"}[5m]) or rate(e{a,path!="/health",y="2"}[5m]))'
-        == dialect.rate("e", ('x="1"', 'y="2"'), "a", "5m")
+    assert 'sum by (job) (rate(e{a,path!="/health",x="1"}[5m]) or rate(e{a,path!="/health",y="2"}[5m]))' == counts.rate(
+        ('x="1"', 'y="2"'), "a", "5m"
     )
-    assert 'sum by (job) (rate(e{a,path!="/health"}[5m] offset 1h))' == dialect.rate("e", ("",), "a", "5m", offset="1h")
+    assert 'sum by (job) (rate(e{a,path!="/health"}[5m] offset 1h))' == counts.rate(("",), "a", "5m", offset="1h")
+
+
+def test_the_rate_of_a_native_histogram_is_its_count() -> None:
+    """Summed as a histogram first, by the labels that are asked for."""
+    counts = Counts("e", native=True)
+    assert "histogram_count(sum by (job, route) (rate(e{a}[5m])))" == counts.rate(("",), "a", "5m", "job, route")

@@ -45,17 +45,19 @@ def test_alerts_of_raw_metrics_are_proven_without_recording_rules() -> None:
 
 
 def test_each_pace_has_a_file_of_its_own() -> None:
-    """What reads the samples of hours is evaluated by the hour."""
+    """What reads the samples of hours is evaluated by the hour, and what reads those of weeks three times a day."""
     files = proofs("availability")
-    assert {"shop.yml": "1m", "shop.slos.yml": "1m", "shop.slos.1h.yml": "1h"} == {
+    paces = {"shop.yml": "1m", **{f"shop.slos.{pace}.yml": pace for pace in ("5m", "1h", "8h")}, "shop.slos.yml": "1m"}
+    assert paces == {path: file["evaluation_interval"] for path, file in files.items()}
+
+
+def test_a_service_without_slos_has_no_file_of_them() -> None:
+    """Its own holds the test that nothing fires while all is well too; weeks of its traffic have theirs."""
+    files = proofs()
+    assert {"shop.yml": "1m", "shop.8h.yml": "8h"} == {
         path: file["evaluation_interval"] for path, file in files.items()
     }
-
-
-def test_a_service_without_slos_has_one_file() -> None:
-    """It holds the test that nothing fires while all is well too."""
-    files = proofs()
-    assert ["shop.yml"] == list(files)
+    assert "ServiceTrafficAboveUsual" in names(files["shop.8h.yml"])
     assert "nothing fires while all is well" in names(files["shop.yml"])
 
 

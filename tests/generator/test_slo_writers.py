@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from scenarios import AVAILABILITY, catalog, loaded, packs
 from strategies import as_yaml, valid_catalogs
 
+from seawall.catalog import Service
 from seawall.generator import render, validate
 from seawall.generator.slis import bucket_matcher
-from seawall.generator.slo_rules import shared_files, signature
+from seawall.generator.slo_chain import BADNESS
+from seawall.generator.slo_rules import Signature, shared_files, signature
 
 
 def _writers(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    """Return each (job, slo) once for every rule that records its events."""
+    """Return each (job, slo) once for every rule that records its events, or how bad its moments are."""
     rules = [
         rule
         for path, content in files.items()
@@ -28,18 +30,18 @@ def _writers(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
         for group in yaml.safe_load(content)["groups"]
         for rule in group["rules"]
     ]
-    served = {
-        (rule["labels"]["slo"], rule["labels"]["rules"]): [] for rule in rules if "rules" in rule.get("labels", {})
-    }
-    for rule in rules:
-        if "rules" in rule.get("labels", {}):
-            served[rule["labels"]["slo"], rule["labels"]["rules"]].append(rule["labels"]["job"])
+    served: dict[tuple[str, str], list[str]] = {}
+    for labels in (rule["labels"] for rule in rules if rule.get("record") == "seawall:slo_rules:info"):
+        served.setdefault((labels["slo"], labels["rules"]), []).append(labels["job"])
     found = []
     for rule in rules:
-        if rule.get("record") == "slo:total:rate5m":
+        labels = rule.get("labels", {})
+        if "slo" not in labels:  # those that chain from what is recorded
+            continue
+        if rule.get("record") in ("slo:total:rate5m", BADNESS):
             shared = re.search(r'seawall:slo_rules:info\{slo="([^"]+)",rules="([^"]+)"\}', rule["expr"])
-            jobs = served[shared[1], shared[2]] if shared else re.findall(r'job="([^"]+)"', rule["expr"])[:1]
-            found += [(job, rule["labels"]["slo"]) for job in jobs]
+            jobs = [labels["job"]] if "job" in labels else served[shared[1], shared[2]] if shared else []
+            found += [(job, labels["slo"]) for job in jobs]
     return found
 
 
@@ -55,6 +57,10 @@ def test_every_slo_has_one_writer(raw: dict[str, Any], tmp_path: Path) -> None:
     assert sorted(expected) == sorted(_writers(files))
 
 
+def _signatures(service: Service) -> list[Signature | None]:
+    return [signature(packs(), service, key, slo) for key, slo in service.slos.items()]
+
+
 def test_two_slos_whose_names_run_together_have_two_files(tmp_path: Path) -> None:
     """A key may end in what a threshold looks like."""
     slos = {
@@ -62,8 +68,8 @@ def test_two_slos_whose_names_run_together_have_two_files(tmp_path: Path) -> Non
         "pay-1s": {"sli": "availability", "objective": 95},
     }
     service = loaded(catalog({"shop": slos}), tmp_path).services["shop"]
-    assert 2 == len(shared_files(service))
-    assert 2 == len({signature(service, key, slo).name for key, slo in service.slos.items()})
+    assert 2 == len(shared_files(packs(), service))
+    assert 2 == len({each.name for each in _signatures(service) if each})
 
 
 def test_services_of_one_match_share_their_rules(tmp_path: Path) -> None:
@@ -71,7 +77,42 @@ def test_services_of_one_match_share_their_rules(tmp_path: Path) -> None:
     raw = json.loads(catalog(dict.fromkeys(("a", "b", "c"), AVAILABILITY)))
     raw["services"]["c"]["match"] = {"environment": "staging"}
     services = loaded(json.dumps(raw), tmp_path).services
-    assert shared_files(services["a"]) == shared_files(services["b"]) != shared_files(services["c"])
+    files = {name: shared_files(packs(), service) for name, service in services.items()}
+    assert files["a"] == files["b"] != files["c"]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"routes": ["/pay"]},
+        {"methods": ["GET"]},
+        {"exclude": {"client": "bot"}},
+        {"bad": {"client": "bot"}},
+        {"codes": {"429": "bad"}},
+        {"budgeting": "timeslices"},
+        {"sli": "throughput", "at_least": 5},
+        {"sli": "freshness", "value": "max(seen)", "within": "1h"},
+        {"good": "sum(rate(a[{{window}}]))", "total": "sum(rate(b[{{window}}]))"},
+    ],
+    ids=lambda own: ",".join(own),
+)
+def test_an_slo_that_reads_other_events_has_rules_of_its_own(own: dict[str, Any], tmp_path: Path) -> None:
+    """In the file of its service, and in no shared one."""
+    service = loaded(catalog({"shop": {"availability": {"objective": 99, **own}}}), tmp_path).services["shop"]
+    assert [None] == _signatures(service)
+    assert [] == shared_files(packs(), service)
+
+
+def test_pushed_and_scraped_services_share_no_rules(tmp_path: Path) -> None:
+    """The job of one may have a namespace in front, and is another label set."""
+    raw = json.loads(catalog(dict.fromkeys(("a", "b"), AVAILABILITY)))
+    raw["services"]["a"]["targets"] = ["a:80"]
+    services = loaded(json.dumps(raw), tmp_path).services
+    [[scraped], [pushed]] = [_signatures(services[name]) for name in ("a", "b")]
+    assert scraped is not None
+    assert pushed is not None
+    assert (False, True) == (scraped.pushed, pushed.pushed)
+    assert scraped.file != pushed.file
 
 
 @given(bound=st.integers(1, 100_000))
