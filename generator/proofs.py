@@ -172,7 +172,7 @@ def _series(
         events = events_of(slo, dialect) if slo else dialect
         enough = slo.at_least if slo and slo.value is None else None
         carried = traffic if enough is None else fixtures.enough_or_none(traffic, enough)
-        found |= fixtures.traffic_series(events, labels, carried, _bounds(service, spec))
+        found |= fixtures.traffic_series(events, labels, carried, bounds(service, spec))
     if slo is not None and (slo.is_raw or slo.value is not None or (spec.get("every") and slo.is_timed)):
         # PromQL of the catalog's own is taken at its word; slices are too short for samples so far apart.
         sel = f'job="{service.name}",slo="{key}"'
@@ -181,15 +181,15 @@ def _series(
         found |= fixtures.history_series(f'job="{service.name}",slo="{key}"{_groups(slo, dialect)}', spec["history"])
     matchers = ",".join(f'{label}="{promql_string(value)}"' for label, value in labels.items())
     for key, value in inputs.items():
-        found[matched(matchers, _filled(key, scope))] = value
+        found[matched(matchers, filled(key, scope))] = value
     step = Duration.parse(_interval(spec)).seconds / 60
     length = math.ceil(seconds / step / 3600) * 3600.0  # whole hours, so that proofs of one fixture are one test
     distinct = {id(value): value for value in found.values()}  # the buckets of one class share theirs
-    written = {key: fixtures.values(_scaled(value, step), length) for key, value in distinct.items()}
+    written = {key: fixtures.values(scaled(value, step), length) for key, value in distinct.items()}
     return [{"series": series, "values": written[id(found[series])]} for series in sorted(found)]
 
 
-def _scaled(value: Any, step: float) -> Any:
+def scaled(value: Any, step: float) -> Any:
     """Stretch minutes for tests whose samples are that many apart, so that a rate a minute stays one."""
     if step == 1:
         return value
@@ -216,7 +216,8 @@ def _groups(slo: Slo, dialect: Dialect | None) -> str:
     return "".join(f',{label}="{promql_string(labels[label])}"' for label in slo.by if labels.get(label))
 
 
-def _filled(key: str, scope: Mapping[str, Any]) -> str:
+def filled(key: str, scope: Mapping[str, Any]) -> str:
+    """Return the name of a series of a pack with its templates filled in."""
     return _key(key).render(scope)
 
 
@@ -235,7 +236,7 @@ def matched(matchers: str, series: str) -> str:
     return f"{metric}{{{matchers},{own}}}" if own else f"{metric}{{{matchers}}}"
 
 
-def _bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:
+def bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:
     """Return the buckets of a fixture: the thresholds of the SLOs, what the proof asks for, and a very quick one."""
     own = {slo.under.seconds for slo in service.slos.values() if slo.under}
     return sorted({_QUICK, *own, *(float(bound) for bound in spec.get("buckets", ()))})
