@@ -19,14 +19,14 @@ _Labels = Mapping[str, str]
 
 def events_of(slo: Slo, dialect: Dialect) -> Dialect:
     """Return *dialect* with examples that *slo* counts; raise ValueError where it would count none, or none as bad."""
-    if not _restricts(slo) or slo.sli not in ("availability", "latency") or not dialect.events:
+    if not _restricts(slo) or slo.sli not in dialect.slis or not dialect.events:
         return dialect
     counts = classified(slo, dialect)
     own = {label: example_of(pattern) for label, pattern in sorted(slo.bad_labels.items())}
     good = next((each for each in _counted(slo, dialect, counts, _GOOD, {}) if not _is_bad(counts, each)), None)
     bad = next((each for each in _counted(slo, dialect, counts, _BAD, own) if _is_bad(counts, each)), None)
-    if slo.sli == "latency" and not counts.bad:
-        bad = good  # what is slow is bad, and nothing else tells
+    if slo.sli == "throughput" or (slo.sli == "latency" and not counts.bad):
+        bad = good  # what is slow, or lacking, is bad, and nothing else tells
     for what, found in (("good", good), ("bad", bad)):
         if found is None:
             fields = " and ".join(field for field in _FIELDS if getattr(slo, field))

@@ -6,17 +6,22 @@ from typing import Any, Final
 
 import promql_parser
 
+from seawall import conventions
 from seawall.catalog import Catalog, Duration, Problem, Service, Severity, Slo
 
 from .dialects import Dialect
 from .examples import events_of
 from .guesses import guess
 from .patterns import example_of
+from .slis import classified
 
 _SHORTEST: Final = Duration(2 * 86400)  # what is kept an hour apart shows a day of history for certain
 _JUDGED_BY_VALUE: Final = ("freshness", "saturation", "throughput", "probe")
 _PLACEHOLDER: Final = re.compile(r"\{\{ ?window ?\}\}")
 _CODE: Final = r"[A-Za-z0-9_]+"
+_QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
+_LABELS: Final = re.compile(r'(\w+)(?:=~|!~|!=|=)"')
+_OWN_LABELS: Final = frozenset({"job", "slo", "window", "le", "alertname", *conventions.ALERT_LABELS})
 _SCALAR_FUNCTIONS: Final = ("time", "scalar", "pi")
 Told = tuple[str, str]  # the field, and what is wrong with it
 
@@ -25,7 +30,7 @@ def slo_problems(catalog: Catalog, service: Service, dialect: Dialect | None) ->
     """Yield what is wrong with the SLOs of *service*, each at its place."""
     for key, slo in service.slos.items():
         for field, said in _problems(service, slo, dialect):
-            place = ("services", service.name, "slos", key, *(field.split(".") if field else ()))
+            place = ("services", service.name, "slos", key, *(field.split(".", 1) if field else ()))
             text = f'service "{service.name}": SLO {key!r}: {said}'
             yield Problem(catalog.where(*place), text, Severity.ERROR)
 
@@ -34,8 +39,9 @@ def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[T
     if slo.window and slo.window < _SHORTEST:
         yield "window", f"window is {slo.window}, and a budget is judged after a day; write {_SHORTEST} or more"
         return
-    if slo.is_raw or slo.value is not None:
-        yield from _given(slo)
+    contradictions = [*_contradictions(slo, dialect), *_groups(slo, dialect)]
+    if contradictions or slo.is_raw or slo.value is not None:
+        yield from contradictions or _given(slo)
         return
     unknown = _unknown_sli(service, slo, dialect)
     if unknown:
@@ -43,6 +49,39 @@ def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[T
     elif dialect is not None:
         found = [*_labels(slo, dialect), *_patterns(slo)]
         yield from found or _buckets(service, slo, dialect) or _events(slo, dialect)
+
+
+def _contradictions(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
+    """What is right alone, and says nothing together."""
+    judges_events = slo.sli in ("availability", "latency") and dialect is not None and dialect.events is not None
+    if slo.is_raw and slo.sli in ("throughput", "probe"):
+        yield "total", f"total counts events, and sli {slo.sli} judges moments; write another sli, or value: for total:"
+    if slo.budgeting != "events" and not slo.is_raw and (slo.value is not None or not judges_events):
+        yield (
+            "budgeting",
+            f"budgeting {slo.budgeting} cuts events into slices, and this SLO judges moments; take budgeting out",
+        )
+    if slo.value is not None and slo.sli == "latency":
+        yield "value", "value judges moments, and a latency SLO judges events; take value out, or write sli: saturation"
+    if slo.at_least is not None and slo.at_least <= 0:
+        yield "at_least", f"at_least is {slo.at_least:g}, and no throughput is lower; write a number above 0"
+
+
+def _groups(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
+    for label in slo.by:
+        if label in _OWN_LABELS:
+            yield "by", f"by names {label}, a label of the rules' own; take it out"
+    if dialect is None or slo.sli not in dialect.slis or dialect.events is None or slo.is_raw or slo.value is not None:
+        return
+    if slo.codes and "status" not in dialect.labels:
+        return
+    telling = {label for matchers in classified(slo, dialect).bad for label in _LABELS.findall(matchers)}
+    for label in slo.by:
+        if label in telling:
+            yield (
+                "by",
+                f"by names {label}, which tells bad events from good ones; take it out: no group would have both",
+            )
 
 
 def _unknown_sli(service: Service, slo: Slo, dialect: Dialect | None) -> Told | None:
@@ -81,6 +120,8 @@ def _patterns(slo: Slo) -> Iterator[Told]:
 
 
 def _buckets(service: Service, slo: Slo, dialect: Dialect) -> list[Told]:
+    if dialect.timed and dialect.timed.native:
+        return []  # its bounds are everywhere
     own = [each.seconds for each in service.buckets]
     bounds = own or [each * dialect.seconds_per_unit for each in dialect.bounds]
     under = slo.under.seconds if slo.under else 0.0
@@ -119,6 +160,12 @@ def _given(slo: Slo) -> Iterator[Told]:
                 field,
                 f"{field} lacks {{{{window}}}}: it is asked over several; write such as rate(metric[{{{{window}}}}])",
             )
+            continue
+        if field == "value" and _PLACEHOLDER.search(text):
+            yield field, "value holds {{window}}, and judges one moment; write a window of your own, such as 5m"
+            continue
+        if "#" in _QUOTED.sub("", text):
+            yield field, f"{field} holds a comment; take it out, or write it as one of YAML"
             continue
         try:
             nodes[field] = promql_parser.parse(_PLACEHOLDER.sub("5m", text))
