@@ -36,6 +36,11 @@ def events_of(slo: Slo, dialect: Dialect) -> Dialect:
     return replace(dialect, example={**dialect.example, "base": {}, "good": dict(good), "bad": dict(bad)})
 
 
+def counts_event(slo: Slo, dialect: Dialect, labels: _Labels) -> bool:
+    """Whether *slo* counts an event of *dialect* with these labels."""
+    return _counts(slo, dialect, classified(slo, dialect), labels)
+
+
 _FIELDS: Final = ("routes", "methods", "exclude", "bad", "codes")
 
 
