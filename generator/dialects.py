@@ -34,9 +34,19 @@ class Counts:
 
     def histogram(self, matchers: tuple[str, ...], common: str, window: str, by: str, offset: str = "") -> str:
         """Return PromQL for the rate of the series that match any of *matchers*, summed *by* labels."""
+        return f"sum by ({by}) ({self._rates(matchers, common, window, offset)})"
+
+    def good(self, common: str, window: str, by: str) -> str:
+        """Return PromQL for the rate of the series that count and are not bad, summed *by* labels."""
+        counted = self._rates(self.counted, common, window)
+        if not self.bad:
+            return f"sum by ({by}) ({counted})"
+        return f"sum by ({by}) (({counted}) unless ({self._rates(self.bad, common, window)}))"
+
+    def _rates(self, matchers: tuple[str, ...], common: str, window: str, offset: str = "") -> str:
         past = f" offset {offset}" if offset else ""
         rates = [f"rate({self.metric}{{{joined(common, self.ignore, each)}}}[{window}]{past})" for each in matchers]
-        return f"sum by ({by}) ({' or '.join(rates)})"
+        return " or ".join(rates)
 
     def rate(self, matchers: tuple[str, ...], common: str, window: str, by: str = "job", offset: str = "") -> str:
         """Return PromQL for their events a second."""
@@ -122,7 +132,7 @@ def _read(name: str, node: Node) -> Dialect:
         raise PackError(node.position, "lacks 'events', a counter, or 'success', a gauge of a probe")
     if "events" in fields and "bad" not in fields:
         raise PackError(node.position, "lacks 'bad', the matchers of failed events")
-    native = "native" in fields and fields["native"].text == "true"
+    native = _native(fields)
     events = _counts(fields, None, native)
     example = {
         group: {label: value.text for label, value in labels.items()}
@@ -148,6 +158,17 @@ def _read(name: str, node: Node) -> Dialect:
             place.position, f"names the label {label!r}, which no series in 'example' has; they have {known}"
         )
     return found
+
+
+def _native(fields: Mapping[str, Node]) -> bool:
+    """Whether the metric is a native histogram, which has no buckets that could be named."""
+    said = fields["native"].text if "native" in fields else "false"
+    if said not in ("true", "false"):
+        raise PackError(fields["native"].position, f"native is {said!r}; write true or false")
+    for key in ("buckets", "bounds"):
+        if said == "true" and key in fields:
+            raise PackError(fields[key].position, f"a native histogram has no {key} to name; remove {key}")
+    return said == "true"
 
 
 def _texts(fields: Mapping[str, Node]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from seawall.catalog import Duration
 
+from . import native_fixtures as native
 from .dialects import Dialect
-from .slo import RAW_WINDOWS
-from .slo_chain import BADNESS, PERIOD, SEEN
+from .slo import RAW_WINDOWS, SECONDS
+from .slo_chain import BADNESS, PERIOD, SAMPLED, SEEN, SEEN_HOURLY
 from .text import Template, number, promql_string
 
 STEP: Final = (
@@ -50,12 +51,16 @@ def values(spec: Any, seconds: float) -> str:
 @lru_cache(_MEMORY)
 def _written(phases: tuple[tuple[tuple[str, str], ...], ...], seconds: float) -> str:
     parts, level, left = [], 0.0, math.ceil(seconds / STEP) + 1
+    found = native.Level()
     for index, phase in enumerate(map(dict, phases)):
         last = index == len(phases) - 1
         steps = left if last else min(left, math.ceil(Duration.parse(phase["for"]).seconds / STEP))
         if steps <= 0:
             continue
-        text, level = _phase(phase, level, steps)
+        if native.SLOW_BUCKET in phase:
+            text, found = native.phase(phase, found, steps)
+        else:
+            text, level = _phase(phase, level, steps)
         parts.append(text)
         left -= steps
     return " ".join(parts)
@@ -95,6 +100,8 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
         still = [_still(each) for each in counts]
         for key, moves in _class_series(dialect, name, tuple(labels.items()), (*le, slowest)):
             own = counts if moves else still
+            if dialect.events.native:
+                own = native.placed(counts, quick=moves, above=slowest / dialect.seconds_per_unit)
             # A histogram that lacks a label counts several classes in one series.
             series[key] = _added(series[key], own) if key in series else own
     return series
@@ -104,17 +111,23 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
 def _class_series(
     dialect: Dialect, name: str, labels: tuple[tuple[str, str], ...], le: tuple[float, ...]
 ) -> tuple[tuple[str, bool], ...]:
-    """Return the series of one class, the last bound being the slowest, and whether its events are counted in each."""
+    """Return the series of one class, the last bound being the slowest, and whether its events are counted in each.
+
+    Of a native histogram, whether they are quick.
+    """
     assert dialect.events is not None
     own = {**dialect.example.get("base", {}), **dialect.example[name], **dict(labels)}
     found = [(_series(dialect.events.metric, own), True)]
-    if not dialect.buckets or dialect.timed is None:
+    if dialect.timed is None:
         return tuple(found)
     timed = {label: value for label, value in own.items() if label not in dialect.without}
     if dialect.timed.metric != dialect.events.metric:
         found.append((_series(dialect.timed.metric, timed), True))
     # Where the histogram does not tell failures, only slow ones can be bad.
     slow = ("slow",) if dialect.timed.bad else ("slow", "bad")
+    if dialect.timed.native:
+        keys = {key: name not in slow for key in (found[0][0], _series(dialect.timed.metric, timed))}
+        return tuple(keys.items())
     for bound in sorted(set(le)):
         key = _series(dialect.buckets, {**timed, "le": number(bound / dialect.seconds_per_unit)})
         found.append((key, name not in slow or bound >= le[-1]))
@@ -123,13 +136,15 @@ def _class_series(
 
 def _added(first: Sequence[Mapping[str, str]], second: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """Return phases of the same lengths in which the events of both come."""
-    pairs = zip(first, second, strict=True)
     return [
-        {**one, "per_minute": number(float(one["per_minute"]) + float(two["per_minute"]))}
-        if "per_minute" in one
-        else dict(one)
-        for one, two in pairs
+        {key: number(float(text) + float(two[key])) if is_pace(key) else text for key, text in one.items()}
+        for one, two in zip(first, second, strict=True)
     ]
+
+
+def is_pace(key: str) -> bool:
+    """Whether a phase says there how many come a minute."""
+    return key.endswith("per_minute")
 
 
 def _probe_series(
@@ -162,16 +177,28 @@ def recorded_series(sel: str, spec: Any, *, timed: bool) -> dict[str, Any]:
 def history_series(sel: str, spec: Mapping[str, str]) -> dict[str, Any]:
     """Return what a month would have left behind: *usual* events a minute, some days of which were a *campaign*.
 
-    A sample stands for five hours of it; what is recorded from then on goes on where they end.
+    A sample stands for five hours of it. Of a slow *window* alone, all was good, and a sample is one of five minutes.
+    What is recorded from then on goes on where they end.
     """
     usual = float(spec["usual"]) / 60
-    days = {"usual": _HISTORY - _CAMPAIGN, "campaign": _CAMPAIGN}
-    times = {"usual": 1.0, "campaign": float(spec.get("campaign", 1))}
-    paces = [{"for": f"{days[each] * 10}s", "value": number(usual * times[each])} for each in days]
-    began = [{"for": f"{_HISTORY * 10}s", "value": str(-_MONTH)}]
-    none = [{"for": f"{_HISTORY * 10}s", "value": "0"}]
-    found = {PERIOD["total"]: paces, PERIOD["bad"]: none, SEEN: began}
-    return {f"{name}{{{sel}}}": [*phases, {"gone": "yes"}] for name, phases in found.items()}
+    if "window" in spec:
+        seconds = SECONDS[spec["window"]]
+        rates = {"total": usual, "good": usual, "bad": 0.0}
+        found = {SAMPLED.format(kind=kind): [(seconds // 300, rate)] for kind, rate in rates.items()}
+        found[SEEN] = [(seconds // 300, -seconds)]
+    else:
+        campaign = usual * float(spec.get("campaign", 1))
+        found = {
+            PERIOD["total"]: [(_HISTORY - _CAMPAIGN, usual), (_CAMPAIGN, campaign)],
+            PERIOD["bad"]: [(_HISTORY, 0)],
+            SEEN_HOURLY: [(_HISTORY, -_MONTH)],
+        }
+    return {f"{name}{{{sel}}}": _seeds(phases) for name, phases in found.items()}
+
+
+def _seeds(phases: Sequence[tuple[int, float]]) -> list[dict[str, str]]:
+    """Return phases of so many samples, ten seconds apart, and nothing after them."""
+    return [*({"for": f"{many * 10}s", "value": number(value)} for many, value in phases), {"gone": "yes"}]
 
 
 def enough_or_none(spec: Any, at_least: float) -> list[dict[str, str]]:

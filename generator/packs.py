@@ -18,6 +18,7 @@ from .text import Template
 COMMON: Final = "_service"
 STACK_KIND: Final = "seawall"
 # fmt: off
+_PACK_KEYS: Final = frozenset({"title", "up", "healthy", "alerts", "scenarios"})
 _ALERT_KEYS: Final = frozenset({
     "alert", "when", "each", "expr", "above", "below", "unit", "guards", "for", "severity", "class", "labels",
     "summary", "description", "panel", "proof",
@@ -29,6 +30,8 @@ _PANEL_KEYS: Final = frozenset({
 _PANEL_REQUIRED: Final = frozenset({"id", "title", "description", "unit", "queries"})
 # fmt: on
 CLASSES: Final = ("symptom", "cause")
+_SCENARIO_KEYS: Final = frozenset({"scenario", "when", "what", "mend", "usual", "traffic", "input", "outside", "alone"})
+_PHASE_KEYS: Final = frozenset({"for", "gone", "good", "slow", "bad", "throttled", "shed"})
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,18 @@ class PanelTemplate:
 
 
 @dataclass(frozen=True)
+class Scenario:
+    """A fault that any alert of a service may see, or none: *what* it is, and what shows in *fault* from then on."""
+
+    name: str
+    position: Position
+    what: Template
+    fault: Mapping[str, Any]
+    mend: Template | None = None
+    when: str = ""
+
+
+@dataclass(frozen=True)
 class Pack:
     """The alerts, panels and runbook sections of one kind; *up* is the gauge that says whether a service answers."""
 
@@ -85,6 +100,7 @@ class Pack:
     panels: tuple[PanelTemplate, ...]
     sections: Mapping[str, Section]
     healthy: Mapping[str, Any]
+    scenarios: tuple[Scenario, ...] = ()
 
     @property
     def alert_names(self) -> list[str]:
@@ -137,7 +153,7 @@ def _load(kind: str, sources: Sources) -> Pack:
     alerts = _required(sources, f"alerts/{kind}.yaml.j2")
     panels = _required(sources, f"dashboards/{kind}.yaml.j2")
     runbook = _required(sources, f"runbooks/{kind}.md.j2")
-    root = Node.parse(alerts).fields(frozenset({"title", "up", "healthy", "alerts"}), frozenset({"title", "alerts"}))
+    root = Node.parse(alerts).fields(_PACK_KEYS, frozenset({"title", "alerts"}))
     return Pack(
         kind,
         root["title"].text,
@@ -147,6 +163,7 @@ def _load(kind: str, sources: Sources) -> Pack:
         tuple(_panels(Node.parse(panels))),
         parse_sections(runbook),
         _tree(root["healthy"]) if "healthy" in root else {},
+        tuple(_scenario(node) for node in root["scenarios"].list()) if "scenarios" in root else (),
     )
 
 
@@ -193,6 +210,39 @@ def _alert(node: Node) -> AlertTemplate:
         if "labels" in fields
         else (),
     )
+
+
+def _scenario(node: Node) -> Scenario:
+    fields = node.fields(_SCENARIO_KEYS, frozenset({"scenario", "what"}))
+    if not fields.keys() & {"traffic", "input", "outside", "alone"}:
+        raise PackError(node.position, "says nothing of the fault; add traffic, input, outside or alone")
+    usual = fields["usual"].fields(frozenset({"traffic", "input"})) if "usual" in fields else {}
+    for phase in [usual["traffic"]] if "traffic" in usual else []:
+        phase.fields(_PHASE_KEYS - {"for", "gone"})
+    for key in ("traffic", "outside"):
+        if key in fields:
+            _check_phases(fields[key])
+    for place in (fields, usual):
+        if "input" in place:
+            list(place["input"].items())
+    return Scenario(
+        fields["scenario"].text,
+        node.position,
+        what=_template(fields["what"], "plain"),
+        fault={key: _tree(fields[key]) for key in fields.keys() - {"scenario", "when", "what", "mend"}},
+        mend=_template(fields["mend"], "plain") if "mend" in fields else None,
+        when=fields["when"].text if "when" in fields else "",
+    )
+
+
+def _check_phases(node: Node) -> None:
+    phases = [node] if node.is_mapping else node.list()
+    for phase in phases:
+        fields = phase.fields(_PHASE_KEYS)
+        if phase is not phases[-1] and "for" not in fields:
+            raise PackError(phase.position, "lacks 'for': each phase but the last says how long it is")
+        if not fields.keys() - {"for"}:
+            raise PackError(phase.position, "says nothing of the events; write such as {bad: \"1\"} or {gone: \"yes\"}")
 
 
 def _panels(root: Node) -> list[PanelTemplate]:

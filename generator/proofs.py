@@ -19,6 +19,8 @@ from .text import Template, TemplateError, number, promql_string
 
 _IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
+_SHORT: Final = 3600.0  # seconds, with a sample each minute
+_LONG: Final = 8 * 3600.0
 _QUICK: Final = 0.001  # seconds; every good event is quicker
 
 
@@ -60,7 +62,9 @@ def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> di
     seconds = 1200.0
     series = _series(packs, packs.of(service.kind)[-1], service, {}, scope, seconds)
     spared = "|".join(["Watchdog", *moved])
-    query = f'ALERTS{{service="{service.name}",alertstate="firing",alertname!~"{spared}"}}'
+    owed = "|".join(key for key, slo in sorted(service.slos.items()) if slo.at_least is not None)
+    but = f',slo!~"{owed}"' if owed else ""
+    query = f'ALERTS{{service="{service.name}",alertstate="firing",alertname!~"{spared}"{but}}}'
     return {
         "name": f"{service.name}: nothing fires while all is well",
         "interval": _interval({}),
@@ -148,7 +152,8 @@ def _suffix(labels: Mapping[str, str]) -> str:
 
 def _interval(spec: Mapping[str, Any]) -> str:
     """Return how far apart the samples of a proof are: a month that was is told by those of some minutes."""
-    return "10s" if "history" in spec else "10m" if "every" in spec else "1m"
+    otherwise = "10s" if "history" in spec else "10m" if "every" in spec else "1m"
+    return str(spec.get("samples", otherwise))
 
 
 def _series(
@@ -167,14 +172,16 @@ def _series(
     key, slo = _slo_at_hand(service, scope)
     labels = {"job": service.name, **service.match}
     traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
+    # PromQL of the catalog's own is taken at its word; slices are too short for samples so far apart.
+    stands_in = slo is not None and (slo.is_raw or slo.value is not None or ("every" in spec and slo.is_timed))
     if dialect is not None:
         labels = {**dialect.naming(service).labels(service.name), **service.match}
+    if dialect is not None and not stands_in:  # else it would be recorded twice, from the one and as the other
         events = events_of(slo, dialect) if slo else dialect
         enough = slo.at_least if slo and slo.value is None else None
         carried = traffic if enough is None else fixtures.enough_or_none(traffic, enough)
         found |= fixtures.traffic_series(events, labels, carried, bounds(service, spec))
-    if slo is not None and (slo.is_raw or slo.value is not None or (spec.get("every") and slo.is_timed)):
-        # PromQL of the catalog's own is taken at its word; slices are too short for samples so far apart.
+    if slo is not None and stands_in:
         sel = f'job="{service.name}",slo="{key}"'
         found |= fixtures.recorded_series(sel, traffic, timed=is_timed(slo, dialect))
     if slo is not None and "history" in spec:
@@ -183,7 +190,8 @@ def _series(
     for key, value in inputs.items():
         found[matched(matchers, filled(key, scope))] = value
     step = Duration.parse(_interval(spec)).seconds / 60
-    length = math.ceil(seconds / step / 3600) * 3600.0  # whole hours, so that proofs of one fixture are one test
+    block = _LONG if "every" in spec else _SHORT
+    length = math.ceil(seconds / step / block) * block  # so that proofs of one fixture are one test
     distinct = {id(value): value for value in found.values()}  # the buckets of one class share theirs
     written = {key: fixtures.values(scaled(value, step), length) for key, value in distinct.items()}
     return [{"series": series, "values": written[id(found[series])]} for series in sorted(found)]
@@ -196,7 +204,7 @@ def scaled(value: Any, step: float) -> Any:
     phases = value if isinstance(value, list) else [fixtures.shorthand(str(value))]
     return [
         {
-            key: number(float(text) * step) if key == "per_minute" else _shrunk(text, step) if key == "for" else text
+            key: number(float(text) * step) if fixtures.is_pace(key) else _shrunk(text, step) if key == "for" else text
             for key, text in phase.items()
         }
         for phase in phases

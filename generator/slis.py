@@ -36,6 +36,8 @@ class Events:
         return f"({self._rate(self.counts.bad, window)} or {self._none(total)}) and on ({self.by}) {total}"
 
     def _good(self, window: str, total: str) -> str:
+        if self.counts.native:
+            return f"({self._fraction(window)} or {self._none(total)})"
         fast = self._fast(self.counts.counted, window)
         if not self.counts.bad:
             return f"({fast} or {self._none(total)})"
@@ -51,15 +53,23 @@ class Events:
 
     def _fast(self, matchers: tuple[str, ...], window: str) -> str:
         """Return the events that took no longer than the threshold."""
-        by, bound = self.naming.by(self.by), self.under / self.dialect.seconds_per_unit
-        if self.counts.native:
-            all_ = self.counts.histogram(matchers, self.common, window, by)
-            # The share of nothing is no number.
-            fast = f"(histogram_fraction(0, {number(bound)}, {all_}) * histogram_count({all_}) >= 0)"
-        else:
-            buckets = replace(self.counts, metric=self.dialect.buckets)
-            fast = buckets.rate(matchers, joined(self.common, bucket_matcher(bound)), window, by)
+        buckets = replace(self.counts, metric=self.dialect.buckets)
+        bound = joined(self.common, bucket_matcher(self._bound))
+        return self.naming.named(buckets.rate(matchers, bound, window, self.naming.by(self.by)), self.by)
+
+    def _fraction(self, window: str) -> str:
+        """Return the good events of a native histogram that took no longer than the threshold.
+
+        They are one share of one histogram, so that none are exactly none. A share of nothing is no number. The share
+        begins below zero: a histogram in which all is near zero reaches to both of its sides.
+        """
+        all_ = self.counts.good(self.common, window, self.naming.by(self.by))
+        fast = f"(histogram_fraction(-Inf, {number(self._bound)}, {all_}) * histogram_count({all_}) >= 0)"
         return self.naming.named(fast, self.by)
+
+    @property
+    def _bound(self) -> float:
+        return self.under / self.dialect.seconds_per_unit
 
 
 def slo_events(service: Service, slo: Slo, dialect: Dialect, more_by: Iterable[str] = ()) -> Events:

@@ -19,7 +19,10 @@ BADNESS: Final = "seawall:slo_badness:ratio"  # how bad a moment is, for SLOs th
 CONFIDENCE: Final = "seawall:slo_confidence:percent"
 PERIOD: Final = {kind: f"seawall:slo_{kind}:rate30m_every10m" for kind in ("total", "bad")}
 """What the mean of a period is made from."""
-SEEN: Final = "seawall:slo_seen:timestamp_hourly"
+SAMPLED: Final = "seawall:slo_{kind}:rate5m_every5m"
+"""What the windows of days are made from."""
+SEEN: Final = "seawall:slo_seen:timestamp"
+SEEN_HOURLY: Final = "seawall:slo_seen:timestamp_hourly"
 KEPT: Final = "15m"
 """How far back to look for what is recorded every five minutes: Prometheus itself looks no further than that."""
 
@@ -60,14 +63,10 @@ class BurnRules:
 
     def slow(self) -> list[Rule]:
         """Return what is recorded every five minutes for the windows of days."""
-        sampled = [_rule(f"seawall:slo_{kind}:rate5m_every5m", f"slo:{kind}:rate5m") for kind in _KINDS]
-        chained = [
-            _rule(f"slo:{kind}:rate{window}", f"avg_over_time(seawall:slo_{kind}:rate5m_every5m[{window}])")
-            for window in arithmetic.SLOW_WINDOWS
-            for kind in _KINDS
-        ]
-        seen = _rule("seawall:slo_seen:timestamp", "0 * slo:total:rate5m + time()")
-        first = _rule("seawall:slo_seen:timestamp_min3d", "min_over_time(seawall:slo_seen:timestamp[3d])")
+        sampled = [_rule(SAMPLED.format(kind=kind), f"slo:{kind}:rate5m") for kind in _KINDS]
+        chained = [_chained(kind, window) for window in arithmetic.SLOW_WINDOWS for kind in _KINDS]
+        seen = _rule(SEEN, "0 * slo:total:rate5m + time()")
+        first = _rule("seawall:slo_seen:timestamp_min3d", f"min_over_time({SEEN}[3d])")
         return [*sampled, *chained, seen, first]
 
 
@@ -81,7 +80,7 @@ def period_rules() -> list[Rule]:
 
 def hourly_rules() -> list[Rule]:
     """Return when each SLO was seen: of the whole period, once an hour is enough."""
-    return [_rule(SEEN, "0 * slo:total:rate1h + time()")]
+    return [_rule(SEEN_HOURLY, "0 * slo:total:rate1h + time()")]
 
 
 def budget_rules(periods: list[float]) -> list[Rule]:
@@ -118,7 +117,8 @@ def _timed(window: str) -> Iterator[Rule]:
 
 
 def _chained(kind: str, window: str) -> Rule:
-    return _rule(f"slo:{kind}:rate{window}", f"avg_over_time(slo:{kind}:rate5m[{window}])")
+    source = SAMPLED.format(kind=kind) if window in arithmetic.SLOW_WINDOWS else f"slo:{kind}:rate5m"
+    return _rule(f"slo:{kind}:rate{window}", f"avg_over_time({source}[{window}])")
 
 
 def _burn_rate(window: str) -> str:
@@ -162,6 +162,6 @@ def _mean(kind: str, window: str) -> str:
 
 def _history(window: str) -> str:
     """The days since the SLO was first seen: in its first three exactly, later to the hour."""
-    hourly = f"(time() - min_over_time({SEEN}[{window}]))"
+    hourly = f"(time() - min_over_time({SEEN_HOURLY}[{window}]))"
     exact = "(time() - seawall:slo_seen:timestamp_min3d)"
     return f"(({hourly} > {exact} or {exact} or {hourly}) / 86400)"

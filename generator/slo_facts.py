@@ -14,6 +14,8 @@ from .text import Raw, number
 _FLOOR: Final = 10
 _FLOOR_SECONDS: Final = 120  # a probe or two that fail are no outage
 _MANY: Final = 1000
+_ALMOST: Final = 0.97
+_SLOWLY: Final = 25  # a proof plays each evaluation of an outage
 _BURNING: Final = 2.8  # times as fast as the objective allows
 _TOP_WINDOW: Final = "30m"
 
@@ -47,16 +49,20 @@ class SloFacts:
         return Raw(_answer(query, (*self.by, None), "humanizeDuration", "a time that nothing tells"))
 
     @property
+    def many(self) -> float:
+        """Events a minute that are many, and more than the floor."""
+        return max(_MANY, self.floor)
+
+    @property
     def burning(self) -> dict[str, float]:
         """Events a minute whose ratio burns the budget a bit slower than any page or ticket but the last waits for."""
-        ratio, bad = _BURNING * self.allowed / 100, max(_MANY, self.floor)
-        return {"bad": bad, "good": bad * (1 / ratio - 1), "total": bad / ratio}
+        ratio = _BURNING * self.allowed / 100
+        return {"bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
 
     def spending(self, notice: float) -> dict[str, float]:
         """Return events a minute of some bad hours after which the budget ends within *notice* days."""
         days, ratio = arithmetic.spending(self.allowed / 100, self.days, notice)
-        bad = max(_MANY, self.floor)
-        return {"hours": days * 24, "bad": bad, "good": bad * (1 / ratio - 1), "total": bad / ratio}
+        return {"hours": days * 24, "bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,66 @@ class BurnFacts:
     """One burn-rate alert of one SLO."""
 
     slo: SloFacts
-    window: str
-    short: str
-    factor: float
-    severity: str
+    pair: Pair
     spent: float
+
+    @property
+    def window(self) -> str:
+        """The long window."""
+        return self.pair.window
+
+    @property
+    def short(self) -> str:
+        """The short window."""
+        return self.pair.short
+
+    @property
+    def window_seconds(self) -> int:
+        """The length of the long window."""
+        return arithmetic.SECONDS[self.pair.window]
+
+    @property
+    def short_seconds(self) -> int:
+        """The length of the short window."""
+        return arithmetic.SECONDS[self.pair.short]
+
+    @property
+    def factor(self) -> float:
+        """The burn rate that both windows exceed."""
+        return self.pair.factor
+
+    @property
+    def severity(self) -> str:
+        """Whether it is a page or a ticket."""
+        return self.pair.severity
+
+    @property
+    def is_chained(self) -> bool:
+        """Whether the long window is made from recorded ones."""
+        return self.pair.window not in arithmetic.RAW_WINDOWS
+
+    @property
+    def almost(self) -> dict[str, float]:
+        """Events a minute that burn the budget a little slower than this pair waits for."""
+        ratio = _ALMOST * self.factor * self.slo.allowed / 100
+        return {"bad": self.slo.many, "good": self.slo.many * (1 / ratio - 1)}
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the long window is made from samples that are five minutes apart."""
+        return self.pair.window in arithmetic.SLOW_WINDOWS
+
+    @property
+    def detection(self) -> float:
+        """Seconds of a total outage after a long window of health, of which nothing is forgotten where it is slow."""
+        seconds = arithmetic.detection_seconds(self.pair, self.slo.percent, 1.0)
+        return seconds / (1 - seconds / self.window_seconds) if self.is_slow else seconds
+
+    @property
+    def is_swift(self) -> bool:
+        """Whether an outage is told before much of the long window is bad, and events tell it and no bound."""
+        swift = self.detection < self.window_seconds / (_SLOWLY if self.is_slow else 2)
+        return swift and not self.slo.timed and self.slo.confidence is None
 
 
 def slo_facts(service: Service, key: str, slo: Slo, dialect: Dialect | None) -> SloFacts:
@@ -110,7 +171,7 @@ def burns(service: Service, facts: list[SloFacts]) -> list[BurnFacts]:
 
 def _burn(slo: SloFacts, pair: Pair) -> BurnFacts:
     spent = arithmetic.budget_spent(pair, slo.days * 86400)
-    return BurnFacts(slo, pair.window, pair.short, pair.factor, pair.severity, spent)
+    return BurnFacts(slo, pair, spent)
 
 
 def remaining(sel: str, by: tuple[str, ...]) -> str:
