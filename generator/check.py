@@ -1,10 +1,12 @@
 """Proves a rendered folder: every expression parsed, then the real promtool and amtool, every proof run."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +25,13 @@ from .text import counted
 from .validation import validate
 
 TOOLS: Final = ("promtool", "amtool")
+UNREAD: Final = "promtool test rules of native histograms"  # where it is too old
 _GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
 _TIMEOUT: Final = 1800
 _NAMED: Final = 3
 _COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
+_NATIVE: Final = b"{{schema:"  # how promtool's tests write a native histogram
+_READS_NATIVE: Final = (3, 4)  # from then on in several phases after each other, with one since 2.47
 _PACKAGES: Final = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 Progress = Callable[[str], None]
 
@@ -69,7 +74,7 @@ def check(
             text = f"is not on PATH, so its checks were left out; {mend}"
             findings.append(Finding(name, text, severity))
         elif name == "promtool":
-            findings += _promtool(tool, folder, catalog, progress, every=every_proof)
+            findings += _promtool(tool, folder, catalog, progress, require=require_tools, every=every_proof)
         else:
             findings += _amtool(tool, folder, progress)
     return findings
@@ -99,7 +104,9 @@ def _parse(what: str, expr: str) -> Iterator[Finding]:
         yield Finding(what, f"is not PromQL: {error}: {expr}")
 
 
-def _promtool(tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, every: bool) -> Iterator[Finding]:
+def _promtool(
+    tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, require: bool, every: bool
+) -> Iterator[Finding]:
     rules = sorted((folder / conventions.RULES_DIR).glob("*.yml"))
     progress(f"promtool check rules on {len(rules)} files")
     yield from _run("promtool check rules", [str(tool), "check", "rules", *map(str, rules)])
@@ -107,12 +114,47 @@ def _promtool(tool: Path, folder: Path, catalog: Catalog, progress: Progress, *,
     yield from _run(
         "promtool check config", [str(tool), "check", "config", str(folder / conventions.PROMETHEUS_CONFIG)]
     )
-    yield from _proofs(tool, folder, catalog, progress, every=every)
-
-
-def _proofs(tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, every: bool) -> Iterator[Finding]:
-    """Run the proofs; those that differ from another one in names alone share its run, unless *every* one is wanted."""
     tests = sorted((folder / conventions.TESTS_DIR).glob("*.yml"))
+    unread = _unread(tool, tests)
+    if unread:
+        yield _too_old(tool, unread, require=require)
+    runs = [file for file in tests if file not in unread]
+    yield from _proofs(tool, folder, catalog, progress, tests=runs, every=every)
+
+
+def _unread(tool: Path, tests: Sequence[Path]) -> list[Path]:
+    """Return the tests that this promtool cannot read, because native histograms are in them."""
+    version = _version(tool)
+    if not version or tuple(map(int, version.split(".")[:2])) >= _READS_NATIVE:
+        return []
+    return [file for file in tests if _NATIVE in file.read_bytes()]
+
+
+def _too_old(tool: Path, files: Sequence[Path], *, require: bool) -> Finding:
+    needed = ".".join(map(str, _READS_NATIVE))
+    names = ", ".join(file.name for file in files)
+    text = (
+        f"promtool {_version(tool)} cannot read them, so {counted(len(files), 'file')} of proofs went unread: {names}; "
+        f"put promtool {needed} or newer on PATH"
+    )
+    return Finding(UNREAD, text, Severity.ERROR if require else Severity.WARNING)
+
+
+@cache
+def _version(tool: Path) -> str:
+    """Return the version that a promtool says, or nothing where it says none."""
+    try:
+        done = subprocess.run([str(tool), "--version"], check=False, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"version (\d+\.\d+[.\d]*)", done.stdout + done.stderr)
+    return found[1] if found else ""
+
+
+def _proofs(
+    tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, tests: Sequence[Path], every: bool
+) -> Iterator[Finding]:
+    """Run the proofs; those that differ from another one in names alone share its run, unless *every* one is wanted."""
     groups = [(file,) for file in tests] if every else alike(folder, catalog, tests)
     shared = "" if len(groups) == len(tests) else f", which stand for {len(tests)} that differ in names alone"
     progress(f"promtool test rules on {counted(len(groups), 'file')}{shared}")

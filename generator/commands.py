@@ -11,7 +11,7 @@ import click
 
 from seawall.catalog import Catalog, SeawallError, Severity, load
 
-from .check import TOOLS, Finding
+from .check import TOOLS, UNREAD, Finding
 from .check import check as run_check
 from .diff import compare, unified
 from .explain import explanation
@@ -142,11 +142,13 @@ def check(
     if failed:
         click.secho(f"{len(failed)} of {len(findings)} findings must be mended", fg="red", err=True)
         sys.exit(1)
-    click.secho(_verdict(loaded, written, findings, proven=tools["promtool"] is not None), fg="green")
+    click.secho(_verdict(loaded, written, findings, has_promtool=tools["promtool"] is not None), fg="green")
 
 
-def _verdict(catalog: Catalog, written: Written, findings: list[Finding], *, proven: bool) -> str:
-    proofs = "all proofs hold" if proven else "no proof was run"
+def _verdict(catalog: Catalog, written: Written, findings: list[Finding], *, has_promtool: bool) -> str:
+    unread = any(finding.what == UNREAD for finding in findings)
+    held = "all proofs that were run hold" if unread else "all proofs hold"
+    proofs = held if has_promtool else "no proof was run"
     warnings = f", {counted(len(findings), 'warning')}" if findings else ""
     services = counted(len(catalog.services), "service")
     return f"{catalog.source}: {services}, {written.total} files, {proofs}{warnings}"

@@ -126,7 +126,7 @@ def _class_series(
     # Where the histogram does not tell failures, only slow ones can be bad.
     slow = ("slow",) if dialect.timed.bad else ("slow", "bad")
     if dialect.timed.native:
-        keys = {key: name not in slow for key in (found[0][0], _series(dialect.timed.metric, timed))}
+        keys = dict.fromkeys((found[0][0], _series(dialect.timed.metric, timed)), name not in slow)
         return tuple(keys.items())
     for bound in sorted(set(le)):
         key = _series(dialect.buckets, {**timed, "le": number(bound / dialect.seconds_per_unit)})

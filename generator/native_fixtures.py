@@ -11,7 +11,7 @@ from .text import number
 
 SLOW_BUCKET: Final = "slow_bucket"
 _SCHEMA: Final = -4  # the coarsest that there is: few buckets lie between two that are far apart
-_FACTOR: Final = 2 ** 2**-_SCHEMA  # between the ends of two buckets after each other; number 0 ends at 1
+_FACTOR: Final = 2**2**-_SCHEMA  # between the ends of two buckets after each other; number 0 ends at 1
 _QUICK: Final = -1  # ends at 15 millionths
 
 
