@@ -1,5 +1,6 @@
 """Which label of a metric holds a service's name: its job, a job behind a namespace, or the label of a shared proxy."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from .text import promql_string
 
 _NAME: Final = "NAME"
 _ANY: Final = "(.+?)"
+_GROUP: Final = re.compile(r"(?<!\\)\((?!\?)")  # one that captures
 
 
 @dataclass(frozen=True, order=True)
@@ -38,7 +40,8 @@ class Naming:
         if self == PLAIN:
             return expr
         pattern = promql_string(self.pattern.replace(_NAME, _ANY))
-        return f'sum by ({by}) (label_replace({expr}, "job", "$1", "{self.label}", "{pattern}"))'
+        group = 1 + len(_GROUP.findall(self.pattern.partition(_NAME)[0]))
+        return f'sum by ({by}) (label_replace({expr}, "job", "${group}", "{self.label}", "{pattern}"))'
 
 
 PLAIN: Final = Naming("job")
