@@ -34,16 +34,19 @@ def proof_tests(
             spec = fixtures.render_tree(tree, scope)
             if spec.get("applies", "True") != "True":
                 continue
-            seconds = Duration.parse(spec.get("at", "10m")).seconds + alert.for_seconds
-            every = spec.get("every", "")
-            if every:  # an alert stands in the samples of evaluations, and those are this far apart
-                pace = Duration.parse(every).seconds
-                seconds = math.ceil(seconds / pace) * pace
+            seconds = _evaluated(spec, alert.for_seconds)
             series = _series(packs, pack, service, spec, scope, seconds)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
         tests.append(_test(alert, outcome, series, seconds, spec))
     return tuple(tests)
+
+
+def _evaluated(spec: Mapping[str, Any], held: float) -> float:
+    """Return when the alert is looked at: at the last evaluation that the pack names, and those that it is held for."""
+    pace = Duration.parse(spec.get("every", "1m")).seconds
+    at = Duration.parse(spec.get("at", "10m")).seconds
+    return (math.floor(at / pace) + math.ceil(held / pace)) * pace
 
 
 def _trees(template: AlertTemplate) -> Iterator[tuple[str, Any]]:
