@@ -1,12 +1,12 @@
 """Hypothesis strategies that more than one room draws from: any valid catalog, with hostile free text."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hypothesis import strategies as st
+from slo_strategies import slos
 
 KINDS: Final = ("http", "worker", "host", "redis")
 HOSTILE: Final = (
@@ -46,17 +46,6 @@ _EVERY_DAY: Final = (
 )
 _ZONES: Final = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 _BEGINNING: Final = datetime(2026, 1, 1)
-_PATTERNS: Final = (
-    "5..",
-    "2.+",
-    "GET|HEAD",
-    "bot",
-    ".*[.]Timeout(Error)?",
-    r"a\.b",
-    "(?:x|y)z*",
-    "[^a-z]+?",
-    "^red$",
-)
 Alerts = Mapping[str, Sequence[str] | Mapping[str, st.SearchStrategy[dict[str, Any]]]]
 
 
@@ -165,8 +154,8 @@ def _services(draw: st.DrawFn, name: str, names: list[str], teams: list[str], al
             st.sampled_from(["redis://cache:6379", "${CACHE_URL}", "redis://:${CACHE_PASSWORD}@cache/0"])
         )
     if kind in ("http", "worker"):
-        service["slos"] = draw(st.dictionaries(_NAME, _slos(kind), max_size=3))
         service["capacity"] = draw(_capacities())
+    service["slos"] = draw(st.dictionaries(_NAME, slos(kind, texts()), max_size=3))
     if alerts.get(kind):
         chosen = draw(st.lists(st.sampled_from(sorted(alerts[kind])), max_size=3, unique=True))
         service["alerts"] = {alert: draw(_overrides()) | draw(_more(alerts[kind], alert)) for alert in chosen}
@@ -193,25 +182,6 @@ def _edges(others: list[str]) -> st.SearchStrategy[Any]:
         st.lists(st.sampled_from(others), unique=True, max_size=3),
         st.dictionaries(st.sampled_from(others), edge, max_size=3),
     )
-
-
-@st.composite
-def _slos(draw: st.DrawFn, kind: str) -> dict[str, Any]:
-    objectives = st.one_of(st.sampled_from([90, 95, 99, 99.5, 99.9, 99.99]), st.floats(84, 99.999))
-    slo = {"sli": draw(st.sampled_from(["availability", "latency"])), "objective": draw(objectives)}
-    if slo["sli"] == "latency":
-        slo["under"] = draw(st.sampled_from(["5ms", "250ms", "300ms", "1s", "2s500ms"]))
-    if draw(st.booleans()):
-        slo["floor"] = draw(st.integers(1, 1000))
-    if kind == "http" and draw(st.booleans()):
-        routes = st.lists(st.one_of(st.just("/pay"), texts()), min_size=1, max_size=2)
-        methods = st.lists(st.sampled_from(["GET", "POST"]), min_size=1, unique=True)
-        slo |= draw(st.fixed_dictionaries({}, optional={"routes": routes, "methods": methods}))
-    patterns = st.one_of(st.sampled_from(_PATTERNS), texts().filter(bool).map(re.escape))
-    restated = st.dictionaries(st.sampled_from(["client", "tenant"]), patterns, max_size=1)
-    windows = st.sampled_from(["2d", "36h12h", "7d", "90d"])
-    slo |= draw(st.fixed_dictionaries({}, optional={"window": windows, "exclude": restated, "bad": restated}))
-    return slo
 
 
 def _capacities() -> st.SearchStrategy[dict[str, Any]]:
