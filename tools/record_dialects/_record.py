@@ -6,6 +6,7 @@ Each recorder needs an environment with the packages that it names, and prints a
     /tmp/v/bin/python tools/record_dialects/flask_exporter.py > tests/generator/dialects/flask-exporter.prom
 """
 
+import contextlib
 import http.client
 import sys
 import threading
@@ -62,17 +63,25 @@ def serve_asgi(application: Any) -> int:
 def record(packages: list[str], keep: Callable[[str], bool], port: int, metrics_port: int = 0) -> None:
     """Scrape, send the requests, scrape again, and print the metrics whose names are to *keep*."""
     _get(metrics_port or port, "/metrics")
-    for path, (count, _) in REQUESTS.items():
-        for _ in range(count):
-            _get(port, path)
-    served = ", ".join(f"{count} {path} ({answer})" for path, (count, answer) in REQUESTS.items())
-    made_by = ", ".join(f"{package} {version(package)}" for package in packages)
-    sys.stdout.write(
-        f"# {made_by}: recorded from a running one; cut to the series of requests.\n# It served {served}.\n"
-    )
+    send(port)
+    sys.stdout.write(heading([f"{each} {version(each)}" for each in packages], "recorded from a running one"))
     for line in _get(metrics_port or port, "/metrics").splitlines():
         if keep(line.removeprefix("# TYPE ")):
             sys.stdout.write(f"{line}\n")
+
+
+def send(port: int) -> None:
+    """Send the requests."""
+    for path, (count, _) in REQUESTS.items():
+        for _ in range(count):
+            with contextlib.suppress(http.client.RemoteDisconnected):  # where nothing answers for what has crashed
+                _get(port, path)
+
+
+def heading(made_by: list[str], how: str) -> str:
+    """Return what made a recording, *how*, and what was served for it."""
+    served = ", ".join(f"{count} {path} ({answer})" for path, (count, answer) in REQUESTS.items())
+    return f"# {', '.join(made_by)}: {how}; cut to the series of requests.\n# It served {served}.\n"
 
 
 def _get(port: int, path: str) -> str:
