@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from seawall import conventions
@@ -49,9 +50,9 @@ def _render_each(
     for item in items:
         local = _local_scope(template, override, {**scope, "item": item})
         alert = _render(catalog, service, template, override, local)
-        tests = proof_tests(packs, pack, service, template, alert, local)
+        prove = partial(proof_tests, packs, pack, service, template, alert, local)
         for expr, labels in inhibiting_halves(catalog, service, alert):
-            yield replace(alert, expr=expr, labels={**alert.labels, **labels}, tests=tests)
+            yield replace(alert, expr=expr, labels={**alert.labels, **labels}, prove=prove)
 
 
 def _local_scope(template: AlertTemplate, override: AlertOverride, scope: dict[str, Any]) -> dict[str, Any]:

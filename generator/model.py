@@ -1,5 +1,6 @@
 """What the generator makes: rendered alerts, panels, artifacts. Plain data that the portal and the CLI read too."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +57,8 @@ class Alert:
     threshold: float | None = None
     above: bool = True
     unit: str = ""
-    tests: tuple[dict[str, Any], ...] = field(default=(), compare=False)
+    prove: Callable[[], tuple[dict[str, Any], ...]] = field(default=tuple, compare=False, repr=False)
+    """Makes its promtool tests, which few who look at an alert want."""
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def _tests(of: _Rendered) -> Iterator[Artifact]:
     name = of.service.name
     tests: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for alert in of.alerts:
-        tests[reads_recorded(alert.expr)] += alert.tests
+        tests[reads_recorded(alert.expr)] += alert.prove()
     tests[bool(tests[True])].insert(0, healthy_test(of.subject.packs, of.service, of.subject.scope))
     own = [f"{name}-slos"] if of.own_rules else []
     shared = slo_rules.shared_files(of.subject.packs, of.service)
