@@ -242,7 +242,7 @@ def _check_phases(node: Node) -> None:
         if phase is not phases[-1] and "for" not in fields:
             raise PackError(phase.position, "lacks 'for': each phase but the last says how long it is")
         if not fields.keys() - {"for"}:
-            raise PackError(phase.position, "says nothing of the events; write such as {bad: \"1\"} or {gone: \"yes\"}")
+            raise PackError(phase.position, 'says nothing of the events; write such as {bad: "1"} or {gone: "yes"}')
 
 
 def _panels(root: Node) -> list[PanelTemplate]:
