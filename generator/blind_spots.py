@@ -16,6 +16,7 @@ from seawall import conventions
 from seawall.catalog import Catalog, Duration, SeawallError, Service
 
 from . import slo_rules
+from .check import NATIVE, READS_NATIVE
 from .packs import Packs, Scenario
 from .render import STACK, iterate
 from .scenarios import INTERVAL, Course, Series, Subject
@@ -26,7 +27,8 @@ from .yaml_out import dump
 
 _TIMEOUT: Final = 1800
 _NEVER_PAGES: Final = 3  # the tier
-_FAULT: Final = 2 * 3600
+HOURS: Final = 2
+_FAULT: Final = HOURS * 3600
 _LONG_WINDOWS: Final = frozenset((*QUICK_WINDOWS, *SLOW_WINDOWS))
 _COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage
 # Alerts over up to an hour are played after an hour of health, minute by minute. Longer windows need six hours of it,
@@ -80,6 +82,11 @@ class Table:
     rows: tuple[Row, ...]
     early: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+
+    @property
+    def pages(self) -> bool:
+        """Whether a page of it reaches anybody as one."""
+        return self.service.tier != _NEVER_PAGES
 
 
 def blind_spots(
@@ -226,6 +233,9 @@ def _said(promtool: Path, test: Path, many: int) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SeawallError(f"{promtool}: did not end: {error}") from None
     said = f"{done.stdout}{done.stderr}"
+    if len(_SCENARIO.findall(said)) != many and NATIVE in test.read_bytes():
+        needed = ".".join(map(str, READS_NATIVE))
+        raise SeawallError(f"{promtool}: cannot play native histograms; put promtool {needed} or newer on PATH")
     if len(_SCENARIO.findall(said)) != many:
         raise SeawallError(f"{promtool}: the scenarios of {test.name} could not be played: {said.strip()}")
     return said

@@ -30,8 +30,8 @@ _GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__
 _TIMEOUT: Final = 1800
 _NAMED: Final = 3
 _COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
-_NATIVE: Final = b"{{schema:"  # how promtool's tests write a native histogram
-_READS_NATIVE: Final = (3, 4)  # from then on in several phases after each other, with one since 2.47
+NATIVE: Final = b"{{schema:"  # how promtool's tests write a native histogram
+READS_NATIVE: Final = (3, 4)  # from then on in several phases after each other, with one since 2.47
 _PACKAGES: Final = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
 Progress = Callable[[str], None]
 
@@ -125,13 +125,13 @@ def _promtool(
 def _unread(tool: Path, tests: Sequence[Path]) -> list[Path]:
     """Return the tests that this promtool cannot read, because native histograms are in them."""
     version = _version(tool)
-    if not version or tuple(map(int, version.split(".")[:2])) >= _READS_NATIVE:
+    if not version or tuple(map(int, version.split(".")[:2])) >= READS_NATIVE:
         return []
-    return [file for file in tests if _NATIVE in file.read_bytes()]
+    return [file for file in tests if NATIVE in file.read_bytes()]
 
 
 def _too_old(tool: Path, files: Sequence[Path], *, require: bool) -> Finding:
-    needed = ".".join(map(str, _READS_NATIVE))
+    needed = ".".join(map(str, READS_NATIVE))
     names = ", ".join(file.name for file in files)
     text = (
         f"promtool {_version(tool)} cannot read them, so {counted(len(files), 'file')} of proofs went unread: {names}; "

@@ -11,18 +11,21 @@ import click
 
 from seawall.catalog import Catalog, SeawallError, Severity, load
 
+from .blind_spots import blind_spots
+from .blind_spots_text import as_text
 from .check import TOOLS, UNREAD, Finding
 from .check import check as run_check
 from .diff import compare, unified
-from .explain import explanation
+from .explain import explanation, known_service
 from .packs import Packs, load_packs
 from .questions import Answers, first_catalog
 from .render import PARTS, iterate
 from .text import counted
-from .tools import find_tools
+from .tools import find_tool, find_tools
 from .validation import validate
 from .writer import Written, current, write
 
+_BLIND_SPOTS: Final = "blind-spots"  # alerts are CamelCase
 _TROUBLE: Final = 2  # as diff(1) ends when it cannot compare
 _CATALOG: Final = click.argument("catalog", type=click.Path(path_type=Path))
 _TEMPLATES: Final = click.option(
@@ -191,18 +194,35 @@ def diff(catalog: Path, templates: Path | None, today: datetime | None, against:
 @_CATALOG
 @_TEMPLATES
 @_TODAY
-@click.option("--service", required=True, help="The service whose alert is explained.")
-def explain(alert: str, catalog: Path, templates: Path | None, today: datetime | None, service: str) -> None:
+@click.option("--service", help="The service that it is about; with blind-spots, all where this is left out.")
+def explain(alert: str, catalog: Path, templates: Path | None, today: datetime | None, service: str | None) -> None:
     """Explain ALERT of a service in CATALOG: what it means, its query, its numbers, who is told, its runbook.
 
+    With `blind-spots` in its place: which alert tells of a load balancer that is out, a canary that fails, a slow
+    database, …, how soon, or that nothing does. promtool plays each of them through the service's own rules.
+
     \b
-    Example:
+    Examples:
       seawall explain HttpServiceFailing catalog.yaml --service checkout
+      seawall explain blind-spots catalog.yaml --service checkout
 
     Exit code: 0, or 1 where there is no such service or alert.
     """
+    if alert != _BLIND_SPOTS and service is None:
+        raise click.UsageError("Missing option '--service'.")
     loaded, packs = _open(catalog, templates, today)
-    click.echo(explanation(loaded, packs, service, alert))
+    if alert == _BLIND_SPOTS:
+        click.echo(_blind_spots(loaded, packs, service))
+    elif service is not None:
+        click.echo(explanation(loaded, packs, service, alert))
+
+
+def _blind_spots(catalog: Catalog, packs: Packs, service: str | None) -> str:
+    names = sorted(catalog.services) if service is None else [known_service(catalog, service).name]
+    promtool = find_tool("promtool")
+    if promtool is None:
+        raise SeawallError("promtool is not on PATH; install it (Debian: prometheus), or run seawall up once")
+    return as_text(blind_spots(catalog, packs, names, promtool, _progress))
 
 
 @click.command()

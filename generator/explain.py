@@ -17,10 +17,7 @@ from .text import number
 
 def explanation(catalog: Catalog, packs: Packs, service_name: str, alert: str) -> str:
     """Return the explanation as text; raise SeawallError with a guess for a service or an alert that is not there."""
-    service = STACK if service_name == STACK.name else catalog.services.get(service_name)
-    if service is None:
-        hint = guess(service_name, catalog.services, otherwise="there are")
-        raise SeawallError(f"there is no service {service_name!r} in {catalog.source}; {hint}")
+    service = STACK if service_name == STACK.name else known_service(catalog, service_name)
     names = packs.alert_names(service.kind)
     if alert not in names:
         hint = guess(alert, names, otherwise="there are")
@@ -31,6 +28,14 @@ def explanation(catalog: Catalog, packs: Packs, service_name: str, alert: str) -
     lines += [meaning(catalog, packs, service, alert), ""]
     lines += _facts(rendered, override) if rendered else _absent(override, packs, service, alert)
     return "\n".join(lines)
+
+
+def known_service(catalog: Catalog, name: str) -> Service:
+    """Return the service called *name*; raise SeawallError with a guess where there is none."""
+    if name not in catalog.services:
+        hint = guess(name, catalog.services, otherwise="there are")
+        raise SeawallError(f"there is no service {name!r} in {catalog.source}; {hint}")
+    return catalog.services[name]
 
 
 def _absent(override: AlertOverride, packs: Packs, service: Service, alert: str) -> Iterator[str]:

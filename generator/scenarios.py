@@ -71,7 +71,7 @@ class Subject:
     @property
     def unseen(self) -> list[str]:
         """The SLOs whose PromQL is the catalog's own: no scenario knows what it reads. A probe's, it does."""
-        return [key for key, slo in sorted(self.service.slos.items()) if _is_own(slo) and slo.sli != "probe"]
+        return [key for key, slo in sorted(self.service.slos.items()) if slo.is_given and slo.sli != "probe"]
 
     def spends_budget(self, scenario: Scenario) -> bool:
         """Whether an SLO may see bad events, or bad time, in *scenario*."""
@@ -123,7 +123,7 @@ class Subject:
     def _recorded(self, outside: Sequence[_Phase]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, slo in self.service.slos.items():
-            if slo.sli == "probe" and _is_own(slo):
+            if slo.sli == "probe" and slo.is_given:
                 found |= fixtures.recorded_series(self._sel(key), outside, timed=is_timed(slo, self.dialect))
         return found
 
@@ -143,7 +143,7 @@ class Subject:
     def _rates(self, slo: Slo, usual: float) -> Mapping[str, float]:
         """Return the usual events a second that *slo* counts, by matchers of their group."""
         if is_timed(slo, self.dialect) or self.dialect is None or slo.is_raw:
-            return {"": 1.0} if not _is_own(slo) or slo.sli == "probe" else {}
+            return {"": 1.0} if not slo.is_given or slo.sli == "probe" else {}
         found: Counter[str] = Counter()
         for each in self.events:
             labels = {**each.example.get("base", {}), **each.example["good"]}
@@ -236,6 +236,16 @@ def _written(found: Mapping[str, Any], course: Course, *, told: bool) -> Series:
     step = INTERVAL / 60
     distinct = {id(value): value for value in found.values()}
     written = {key: fixtures.values(scaled(value, step), course.end / step) for key, value in distinct.items()}
-    if told:
-        written = {key: _ENDED.sub(lambda ends: f" stale _x{int(ends[1]) - 1}", text) for key, text in written.items()}
-    return [{"series": series, "values": written[id(found[series])]} for series in sorted(found)]
+    return [
+        {"series": series, "values": _told(text) if told and not _is_recorded(series) else text}
+        for series in sorted(found)
+        for text in (written[id(found[series])],)
+    ]
+
+
+def _is_recorded(series: str) -> bool:
+    return ":" in series.partition("{")[0]
+
+
+def _told(text: str) -> str:
+    return _ENDED.sub(lambda ends: f" stale _x{int(ends[1]) - 1}", text)
