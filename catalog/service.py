@@ -110,6 +110,11 @@ class Slo(Model):
         return self.total is not None
 
     @property
+    def is_given(self) -> bool:
+        """Whether it is judged by PromQL that the catalog brings."""
+        return self.is_raw or self.value is not None
+
+    @property
     def is_timed(self) -> bool:
         """Whether it judges time, and not events."""
         return self.value is not None or self.budgeting != "events" or self.sli in ("throughput", "probe")

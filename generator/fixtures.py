@@ -168,7 +168,7 @@ def recorded_series(sel: str, spec: Any, *, timed: bool) -> dict[str, Any]:
         return {f"{BADNESS}{{{sel}}}": share}
     series = {}
     for window in RAW_WINDOWS:
-        for kind, classes in (("total", ("good", "slow", "bad")), ("bad", ("bad",))):
+        for kind, classes in (("total", ("good", "slow", "bad")), ("bad", ("bad",)), ("good", ("good", "slow"))):
             rates = [{"value": number(sum(float(each.get(one, 0)) for one in classes) / 60)} for each in phases]
             series[f"slo:{kind}:rate{window}{{{sel}}}"] = _lasting(rates, phases)
     return series

@@ -29,12 +29,12 @@ def proof_tests(
 ) -> tuple[dict[str, Any], ...]:
     """Return the tests of one alert: what fires it, and, where the pack says so, what only nearly does."""
     tests = []
-    for outcome, tree in _trees(template):
+    for outcome, tree in proofs_of(template):
         try:
             spec = fixtures.render_tree(tree, scope)
             if spec.get("applies", "True") != "True":
                 continue
-            seconds = _evaluated(spec, alert.for_seconds)
+            seconds = evaluated(spec, alert.for_seconds)
             series = _series(packs, pack, service, spec, scope, seconds)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
@@ -42,14 +42,14 @@ def proof_tests(
     return tuple(tests)
 
 
-def _evaluated(spec: Mapping[str, Any], held: float) -> float:
+def evaluated(spec: Mapping[str, Any], held: float) -> float:
     """Return when the alert is looked at: at the last evaluation that the pack names, and those that it is held for."""
     pace = Duration.parse(spec.get("every", "1m")).seconds
     at = Duration.parse(spec.get("at", "10m")).seconds
     return (math.floor(at / pace) + math.ceil(held / pace)) * pace
 
 
-def _trees(template: AlertTemplate) -> Iterator[tuple[str, Any]]:
+def proofs_of(template: AlertTemplate) -> Iterator[tuple[str, Any]]:
     """Yield what the pack says fires the alert, once or several times, and what leaves it quiet."""
     for outcome in ("fires", "quiet"):
         said = template.proof.get(outcome, [])
@@ -176,7 +176,7 @@ def _series(
     labels = {"job": service.name, **service.match}
     traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
     # PromQL of the catalog's own is taken at its word; slices are too short for samples so far apart.
-    stands_in = slo is not None and (slo.is_raw or slo.value is not None or ("every" in spec and slo.is_timed))
+    stands_in = slo is not None and (slo.is_given or ("every" in spec and slo.is_timed))
     if dialect is not None:
         labels = {**dialect.naming(service).labels(service.name), **service.match}
     if dialect is not None and not stands_in:  # else it would be recorded twice, from the one and as the other
@@ -220,7 +220,7 @@ def _shrunk(text: str, step: float) -> str:
 
 def _groups(slo: Slo, dialect: Dialect | None) -> str:
     """Return the matchers of the group in which the events of the dialect's example are."""
-    if dialect is None or slo.is_raw or slo.value is not None:
+    if dialect is None or slo.is_given:
         return ""
     example = events_of(slo, dialect).example
     labels = {**example.get("base", {}), **example.get("good", {})}

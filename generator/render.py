@@ -35,6 +35,7 @@ class _Rendered:
     alerts: list[Alert]
     panels: list[Panel]
     own_rules: list[dict[str, Any]]
+    given_rules: list[dict[str, Any]]
 
     @property
     def service(self) -> Service:
@@ -94,7 +95,9 @@ def _render(subject: Subject) -> _Rendered:
     catalog, packs, service, scope = subject.catalog, subject.packs, subject.service, subject.scope
     alerts = render_alerts(catalog, packs, service, scope)
     panels = render_panels(packs, service, scope)
-    return _Rendered(subject, alerts, panels, slo_rules.service_rules(packs, service))
+    return _Rendered(
+        subject, alerts, panels, slo_rules.service_rules(packs, service), slo_rules.given_rules(packs, service)
+    )
 
 
 def _header(catalog: Catalog, service: str) -> str:
@@ -131,6 +134,9 @@ def _rules(of: _Rendered) -> Iterator[Artifact]:
     groups = [{"name": f"{name}-slos", "interval": slo_rules.INTERVAL, "rules": of.own_rules}] if of.own_rules else []
     groups.append({"name": name, "interval": slo_rules.INTERVAL, "rules": [_alert_rule(alert) for alert in of.alerts]})
     yield Artifact(_rules_path(name), dump({"groups": groups}, of.header))
+    if of.given_rules:
+        given = {"name": f"{name}-given-slos", "interval": slo_rules.INTERVAL, "rules": of.given_rules}
+        yield Artifact(_rules_path(f"{name}.given"), dump({"groups": [given]}, of.header))
 
 
 def _alert_rule(alert: Alert) -> dict[str, Any]:

@@ -90,7 +90,10 @@ def shared_files(packs: Packs, service: Service) -> list[str]:
 
 
 def service_rules(packs: Packs, service: Service) -> list[Rule]:
-    """Return what a service's own file records: its objectives, and the event rates of its filtered SLOs."""
+    """Return what a service's own file records: its objectives, and the event rates of its filtered SLOs.
+
+    What PromQL of the catalog's own tells is in ``given_rules``.
+    """
     rules: list[Rule] = []
     for key, slo in sorted(service.slos.items()):
         labels = {"job": service.name, "slo": key}
@@ -104,9 +107,19 @@ def service_rules(packs: Packs, service: Service) -> list[Rule]:
         ]
         if slo.confidence is not None:
             rules.append(_rule(CONFIDENCE, f"vector({number(slo.confidence)})", labels))
-        if shared is None:
+        if shared is None and not slo.is_given:
             rules += _own_rules(service, slo, _dialect(packs, service), labels)
     return rules
+
+
+def given_rules(packs: Packs, service: Service) -> list[Rule]:
+    """Return what is recorded by PromQL of the catalog's own, which proofs replace: nobody knows what it would read."""
+    return [
+        rule
+        for key, slo in sorted(service.slos.items())
+        if slo.is_given
+        for rule in _own_rules(service, slo, _dialect(packs, service), {"job": service.name, "slo": key})
+    ]
 
 
 def _own_rules(service: Service, slo: Slo, dialect: Dialect | None, labels: dict[str, str]) -> list[Rule]:

@@ -40,7 +40,7 @@ def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[T
         yield "window", f"window is {slo.window}, and a budget is judged after a day; write {_SHORTEST} or more"
         return
     contradictions = [*_contradictions(slo, dialect), *_groups(slo, dialect)]
-    if contradictions or slo.is_raw or slo.value is not None:
+    if contradictions or slo.is_given:
         yield from contradictions or _given(slo)
         return
     unknown = _unknown_sli(service, slo, dialect)
@@ -71,7 +71,7 @@ def _groups(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
     for label in slo.by:
         if label in _OWN_LABELS:
             yield "by", f"by names {label}, a label of the rules' own; take it out"
-    if dialect is None or slo.sli not in dialect.slis or dialect.events is None or slo.is_raw or slo.value is not None:
+    if dialect is None or slo.sli not in dialect.slis or dialect.events is None or slo.is_given:
         return
     if slo.codes and "status" not in dialect.labels:
         return

@@ -1,6 +1,6 @@
 """Write docs/reference/alerts/ anew from the packs: a page a kind with every alert, and an index of them all."""
 
-import math
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -14,6 +14,7 @@ from seawall.generator import Alert, Packs, load_packs, view
 from seawall.generator.dialects import find_dialect
 from seawall.generator.fixtures import render_tree, shorthand
 from seawall.generator.packs import COMMON, STACK_KIND, AlertTemplate, Pack
+from seawall.generator.proofs import evaluated, proofs_of
 from seawall.generator.render import STACK
 from seawall.generator.text import Template, evaluate, number
 from seawall.generator.variables import variables
@@ -23,6 +24,8 @@ _FILES: Final = {COMMON: "every-service.md", STACK_KIND: "seawall.md"}
 _MADE: Final = "<!-- Made by tools/alert_pages.py from the packs; `make golden` writes it anew. -->\n\n"
 _TODAY: Final = date(2026, 11, 1)
 _EXAMPLE, _BARE, _SECOND = "example", "example-without-slos", "example-of-tier-2"
+_GUARD: Final = r" and (?=on \(|ignoring \(|slo:|last_over_time|avg_over_time)"
+_SLIS: Final = ("availability", "latency")
 _CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
 
 
@@ -92,7 +95,8 @@ class _Subject:
 def _catalog(packs: Packs, kind: str) -> Catalog:
     kind = kind if kind in packs.kinds else next(of for of, _ in sorted(packs.dialects))
     dialect = find_dialect(packs.dialects, kind, "otel")
-    slos = {sli: {"objective": 99.9 if sli == "availability" else 95} for sli in (dialect.slis if dialect else ())}
+    slis = [sli for sli in _SLIS if dialect and sli in dialect.slis]
+    slos = {sli: {"objective": 99.9 if sli == "availability" else 95} for sli in slis}
     if "latency" in slos:
         slos["latency"]["under"] = "300ms"  # type: ignore[assignment]
     capacity = {"requests_per_second": 100, "concurrent_requests": 50, "evidence": "a load test"}
@@ -147,7 +151,7 @@ def _conditions(template: AlertTemplate, rules: Sequence[Alert]) -> Iterator[str
 def _broken(alert: Alert) -> str:
     """Return the expression with its comparison, and each guard, on a line of its own."""
     rest = alert.expr.removeprefix(alert.query).strip()
-    return "\n".join([alert.query, *([rest.replace(" and on (", "\nand on (")] if rest else [])])
+    return "\n".join([alert.query, *([re.sub(_GUARD, "\nand ", rest)] if rest else [])])
 
 
 def _scope(subject: _Subject, name: str, template: AlertTemplate) -> Mapping[str, Any]:
@@ -161,21 +165,35 @@ def _scope(subject: _Subject, name: str, template: AlertTemplate) -> Mapping[str
 
 def _proof(template: AlertTemplate, alert: Alert, scope: Mapping[str, Any]) -> str:
     lines = []
-    for outcome, words in (("fires", "It fires"), ("quiet", "It stays quiet")):
-        if outcome in template.proof:
-            spec = render_tree(template.proof[outcome], scope)
-            seconds = Duration.parse(spec.get("at", "10m")).seconds + alert.for_seconds
-            seconds = math.ceil(seconds / 3600) * 3600.0 if spec.get("every") else seconds
-            lines.append(f"- {words} after {Duration(seconds)} of {_story(spec, scope) or 'nothing at all'}.")
-    if len(lines) == 1:
+    for outcome, tree in proofs_of(template):
+        spec = render_tree(tree, scope)
+        if spec.get("applies", "True") == "True":
+            words = "It fires" if outcome == "fires" else "It stays quiet"
+            lines.append(f"- {words} after {_length_of(spec, alert)} of {_story(spec, scope) or 'nothing at all'}.")
+    if "quiet" not in template.proof:
         lines.append("- What must not fire it is shown by the test that nothing fires while all is well.")
     return "What the proof shows:\n\n" + "\n".join(lines) + "\n"
 
 
+def _length_of(spec: Mapping[str, Any], alert: Alert) -> Duration:
+    """Return how long the proof lasts; what happened before it does not count."""
+    before = Duration.parse(spec["traffic"][0]["for"]).seconds if "history" in spec else 0
+    return Duration(evaluated(spec, alert.for_seconds) - before)
+
+
 def _story(spec: Mapping[str, Any], scope: Mapping[str, Any]) -> str:
-    told = [_traffic(spec["traffic"])] if "traffic" in spec else []
+    traffic = spec["traffic"][1:] if "history" in spec else spec.get("traffic")
+    told = [_traffic(traffic)] if traffic else []
+    if "history" in spec:
+        told.append(_history(spec["history"]))
     inputs = {_filled(series, scope): value for series, value in spec.get("input", {}).items()}
     return "; ".join([*told, *(f"`{series}` {_value(value)}" for series, value in inputs.items())])
+
+
+def _history(spec: Mapping[str, str]) -> str:
+    campaign = f", in four days of it {spec['campaign']} times as many" if "campaign" in spec else ""
+    past = spec.get("window", "a month")
+    return f"{past} of {_short(spec['usual'])} good events a minute is recorded before it{campaign}"
 
 
 def _filled(series: str, scope: Mapping[str, Any]) -> str:

@@ -1,9 +1,13 @@
 """Which rules the proofs of a service load: no more than what their alerts read, for the time is in evaluating them."""
 
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from scenarios import rendered, said
 
 from seawall.catalog import Catalog, Service, Slo, Team
 from seawall.generator import load_packs, render
@@ -74,3 +78,18 @@ def test_a_service_without_slos_has_no_file_of_them() -> None:
 def test_a_recorded_series_is_told_by_the_colon_in_its_name(expr: str, reads: bool) -> None:
     """A subquery has a colon too, behind a number."""
     assert reads == reads_recorded(expr)
+
+
+def test_promql_that_answers_without_any_input_is_proven_too(
+    tmp_path: Path, tools: Mapping[str, Callable[[str], str]]
+) -> None:
+    """Its rules are in a file that no proof loads: a stand-in records the same series."""
+    value = {"sli": "throughput", "objective": 99, "at_least": 1, "value": "sum(rate(a[5m])) or vector(0)"}
+    of = {each: f"sum(rate({each}[{{{{window}}}}])) or vector(0)" for each in ("bad", "total")}
+    cache = {"kind": "redis", "team": "a", "url": "redis://c:1", "slos": {"x": value, "y": {"objective": 99, **of}}}
+    folder = rendered(json.dumps({"seawall": 1, "teams": {"a": {}}, "services": {"cache": cache}}), tmp_path)
+    given = yaml.safe_load((folder / "prometheus/rules/cache.given.yml").read_text())
+    tests = sorted((folder / "prometheus/tests").glob("cache*.yml"))
+    assert {"x", "y"} == {rule["labels"]["slo"] for group in given["groups"] for rule in group["rules"]}
+    assert not any("given" in test.read_text() for test in tests)
+    assert "" == said(tools["installed"]("promtool"), "test", "rules", *map(str, tests))
