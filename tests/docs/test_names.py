@@ -13,7 +13,7 @@ from seawall import conventions
 from seawall.catalog import PAIRS, Catalog, Duration, load
 from seawall.generator import PARTS, load_packs, render
 from seawall.generator import slo as arithmetic
-from seawall.generator.packs import _ALERT_KEYS, _PANEL_KEYS
+from seawall.generator.packs import _ALERT_KEYS, _PANEL_KEYS, _SCENARIO_KEYS
 from seawall.generator.slo_facts import BurnFacts, SloFacts
 from seawall.generator.text import environment
 from seawall.generator.variables import variables
@@ -52,11 +52,22 @@ def shop() -> Catalog:
     return load(ROOT / "examples/shop/catalog.yaml", today=date(2026, 11, 24))
 
 
+def confident(catalog: Catalog) -> Catalog:
+    """Return *catalog* where each SLO asks for a bound too, so that everything is recorded that can be."""
+    services = {
+        name: service.model_copy(
+            update={"slos": {key: slo.model_copy(update={"confidence": 95.0}) for key, slo in service.slos.items()}}
+        )
+        for name, service in catalog.services.items()
+    }
+    return catalog.model_copy(update={"services": services})
+
+
 def test_every_recorded_series_that_is_public_stands_on_the_page(shop: Catalog) -> None:
     """And none that is not recorded."""
     recorded = {
         rule["record"]
-        for artifact in render(shop, PACKS)
+        for artifact in render(confident(shop), PACKS)
         if artifact.path.startswith(conventions.RULES_DIR)
         for group in yaml.safe_load(artifact.content)["groups"]
         for rule in group["rules"]
@@ -111,9 +122,10 @@ def test_the_filters_of_the_page_are_those_beside_jinjas_own() -> None:
 
 
 def test_the_keys_of_packs_on_the_page_are_those_that_are_read() -> None:
-    """Of an alert and of a panel."""
+    """Of an alert, of a scenario and of a panel."""
     alerts = part("reference/templates.md", "## Alerts").split("| key of an alert |")[1]
     assert set(_ALERT_KEYS) == first_column(alerts)
+    assert set(_SCENARIO_KEYS) == first_column(part("reference/templates.md", "## Scenarios"))
     panels = part("reference/templates.md", "## Panels")
     assert set(_PANEL_KEYS) == first_column(panels)
 
