@@ -21,7 +21,7 @@ from .packs import Packs, Scenario
 from .render import STACK, iterate
 from .scenarios import INTERVAL, Course, Series, Subject
 from .slo import QUICK_WINDOWS, SLOW_WINDOWS
-from .text import TemplateError, counted, evaluate
+from .text import TemplateError, counted
 from .variables import variables
 from .yaml_out import dump
 
@@ -117,7 +117,7 @@ class _Play:
         self.scope = variables(catalog, packs, service)
         self.subject = Subject(packs, service, self.scope)
         every = [each for pack in reversed(packs.of(service.kind)) for each in pack.scenarios]
-        self.scenarios = [each for each in every if not each.when or evaluate(each.when, each.position, self.scope)]
+        self.scenarios = [each for each in every if self.subject.applies(each)]
 
     def indices(self, course: Course) -> list[int]:
         """Return which scenarios are to be played: the long windows of SLOs see what fails and what is slow alone."""

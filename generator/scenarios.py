@@ -15,7 +15,7 @@ from .packs import Packs, Scenario
 from .proofs import bounds, filled, matched, scaled
 from .slis import is_timed
 from .slo_chain import SAMPLED, SEEN
-from .text import number, promql_string
+from .text import evaluate, number, promql_string
 
 Series = list[dict[str, str]]
 _Phase = dict[str, str]
@@ -73,6 +73,10 @@ class Subject:
         """The SLOs whose PromQL is the catalog's own: no scenario knows what it reads. A probe's, it does."""
         return [key for key, slo in sorted(self.service.slos.items()) if slo.is_given and slo.sli != "probe"]
 
+    def applies(self, scenario: Scenario) -> bool:
+        """Whether the service can suffer *scenario*."""
+        return not scenario.when or bool(evaluate(scenario.when, scenario.position, self.scope))
+
     def spends_budget(self, scenario: Scenario) -> bool:
         """Whether an SLO may see bad events, or bad time, in *scenario*."""
         phases = [phase for key in ("traffic", "outside") for phase in _phases(scenario.fault.get(key, {}))]
@@ -89,7 +93,7 @@ class Subject:
         found |= self._events(_course(course, usual, fault), _course(course, _WELL, outside))
         found |= self._recorded(_course(course, _WELL, outside))
         if course.seeds:
-            found |= self._seeds(course, sum(map(float, usual.values())) / 60)
+            found |= self._seeds(course, _many(usual) / 60)
         # Who scrapes tells at once that something is gone; what is pushed is only not there any more.
         told = self.service.is_scraped or self.service.is_probed
         return _written(found, course, told=told)
@@ -181,13 +185,17 @@ def _examples(service: Service, dialect: Dialect) -> Iterator[Dialect]:
 def _traffic(service: Service, healthy: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[_Phase, list[_Phase]]:
     """Return the usual events a minute, and those of the fault, which are told as multiples of them."""
     usual = spec.get("usual", {}).get("traffic") or _declared(service) or healthy.get("traffic", _USUAL)
-    many = sum(float(usual.get(name, 0)) for name in _CLASSES)
+    many = _many(usual)
     if "traffic" not in spec:
         return usual, [_GONE if spec.get("alone") else usual]
     return usual, [
         {key: number(float(text) * many) if key in _CLASSES else text for key, text in phase.items()}
         for phase in _phases(spec["traffic"])
     ]
+
+
+def _many(usual: _Phase) -> float:
+    return sum(float(usual.get(name, 0)) for name in _CLASSES)
 
 
 def _declared(service: Service) -> _Phase | None:

@@ -31,9 +31,9 @@ seawall explain blind-spots catalog.yaml --service checkout
 ```
 
 Nothing in these tables is declared. The packs say what a fault looks like to those who measure
-([`scenarios`](templates.md#scenarios)), and promtool plays each through the rules that are rendered for the service, with its
-objectives, thresholds and overrides. So a table changes with the catalog: an alert that is switched off leaves a
-`nothing` behind, and an SLO that is added fills one.
+([`scenarios`](templates.md#scenarios)), and promtool plays each through the rules that are rendered for the service,
+with its objectives, thresholds and overrides. So a table changes with the catalog: an alert that is switched off leaves
+a `nothing` behind, and an SLO that is added fills one.
 
 How to read them:
 
