@@ -47,11 +47,6 @@ def catalog_of(kind: str = "http", **dialects: str) -> str:
     return TEAMS + services
 
 
-def series_of(text: str, values: str) -> dict[str, str]:
-    """Return a series of the http dialect's metric, with some labels, of the service called shop."""
-    return {"series": f'{METRIC}{{job="shop",http_route="/",{text}}}', "values": values}
-
-
 def traffic(kind: str, spec: Any, minutes: int, **dialects: str) -> list[dict[str, str]]:
     """Return what services with these dialects write for the same traffic."""
     return [
@@ -131,28 +126,29 @@ def test_telemetry_that_is_gone_is_told(tools: Tools, tmp_path: Path) -> None:
 
 def test_what_is_near_zero_is_quick(tools: Tools, tmp_path: Path) -> None:
     """All events are in the zero bucket, which has a side below zero too."""
-    near = "z_bucket:60 z_bucket_w:0.001 count:60"
-    series = [series_of('http_response_status_code="200"', f"{{{{schema:0}}}}+{{{{schema:0 {near}}}}}x20")]
+    near = "{{schema:0 z_bucket:60 z_bucket_w:0.001 count:60}}"
+    labels = 'job="shop",http_route="/",http_response_status_code="200"'
+    series = [{"series": f"{METRIC}{{{labels}}}", "values": f"{{{{schema:0}}}}+{near}x20"}]
     checks = [check('slo:bad:rate5m{slo="latency"}', "10m", ('slo:bad:rate5m{job="shop",slo="latency"}', 0))]
 
     assert "" == answer(tools, tmp_path, series, checks, catalog_of(shop="otel-native"))
 
 
-def test_where_every_event_fails_not_one_is_good(tools: Tools, tmp_path: Path) -> None:
-    """Not even a rounding error of one, for SloAllEventsFailing asks for exactly none; those that fail quickly count."""
-    growth = "{{schema:0 count:0.7 offset:-9 buckets:[0.1 0.3 0 0 0 0 0 0 0 0 0 0.3]}}"
-    series = [series_of(f'http_response_status_code="{code}"', f"{{{{schema:0}}}}+{growth}x60") for code in (500, 502)]
-    series.append(series_of('http_response_status_code="200"', "{{schema:0 count:3 offset:-9 buckets:[3]}}x60"))
-    checks = [
-        check(
-            f'slo:good:rate{window}{{slo="latency"}} == 0',
-            at,
-            (f'slo:good:rate{window}{{job="shop",slo="latency"}}', 0),
-        )
-        for window in ("5m", "30m", "1h")
-        for at in ("20m", "37m", "60m")
+def test_where_every_event_fails_or_is_slow_not_one_is_good(tools: Tools, tmp_path: Path) -> None:
+    """Not even a rounding error of one, for SloAllEventsFailing asks for exactly none."""
+    events = [(11, 9), (13, 5), (21, 15), (23, 9), (29, 11)]  # whose shares, times their sum, are not what they were of
+    series = [
+        {
+            "series": f'{METRIC}{{job="shop",http_route="/{failed}-{slow}",http_response_status_code="{code}"}}',
+            "values": f"{{{{schema:0}}}}+{{{{schema:0 count:{many} offset:{bucket} buckets:[{many}]}}}}x10",
+        }
+        for failed, slow in events
+        for code, bucket, many in ((500, -9, failed), (200, 5, slow))
     ]
-    assert "" == answer(tools, tmp_path, series, checks, catalog_of(shop="otel-native"))
+    checks = [check('count(slo:good:rate5m{slo="slow"} == 0)', "10m", ("{}", len(events)))]
+    text = catalog_of(shop="otel-native").replace(', routes: ["/"]', "")
+
+    assert "" == answer(tools, tmp_path, series, checks, text)
 
 
 def recorded() -> Iterator[dict[str, str]]:
@@ -174,6 +170,44 @@ def test_the_rules_count_the_requests_that_a_go_program_served(tools: Tools, tmp
         for what, value in (("total", total), ("bad", bad), ("good", total - bad))
     ]
     assert "" == answer(tools, tmp_path, list(recorded()), checks, catalog_of(shop="otel-native"))
+
+
+def test_the_dialect_names_labels_that_the_go_program_writes() -> None:
+    """The route, the method and the status; and those of the classic dialect, which differs in its histogram alone."""
+    native, classic = (packs().dialects["http", name] for name in ("otel-native", "otel"))
+    assert native.events is not None
+    assert classic.events is not None
+    written = set(re.findall(r"(\w+)=", RECORDING.read_text()))
+
+    assert set(native.labels.values()) <= written
+    assert (classic.labels, classic.example, classic.active) == (native.labels, native.example, native.active)
+    assert (classic.events.ignore, classic.events.counted) == (native.events.ignore, native.events.counted)
+    assert (classic.events.bad, METRIC) == (native.events.bad, native.events.metric)
+
+
+def test_a_histogram_that_does_not_tell_failures_has_them_among_its_slow_events(tmp_path: Path) -> None:
+    """The fixture adds the classes up in its one series: 60 in the quick bucket, 10 and 20 in the slow one."""
+    own = "    latency: {events: house_timed, without: [code], counted: [''], bad: []}\n    bad:"
+    put(
+        tmp_path,
+        {
+            "alerts/dialects/house.yaml": HOUSE.replace("    bad:", own, 1).replace(
+                "{good", '{slow: {code: "201"}, good'
+            )
+        },
+    )
+    dialect = load_packs(tmp_path).dialects["http", "house"]
+    spec = [{"for": "2m", "good": "60", "slow": "20", "bad": "10"}, {"gone": "yes"}]
+    found = {
+        series: fixtures.values(values, 180)
+        for series, values in fixtures.traffic_series(dialect, {"job": "shop"}, spec, [0.1, 1.0]).items()
+    }
+    start, growth = (
+        f"{{{{schema:-4 count:{sum(two)} offset:-1 buckets:[{two[0]} 0 0 {two[1]}]}}}}" for two in ((0, 0), (60, 30))
+    )
+
+    assert {"house_timed", "house_seconds"} == {series.partition("{")[0] for series in found}
+    assert f"{start}+{growth}x1 _x2" == found['house_timed{job="shop"}']
 
 
 @pytest.mark.parametrize(("options", "code", "severity"), [((), 0, "warning"), (("--require-tools",), 1, "error")])
