@@ -2,12 +2,14 @@
 
 import importlib.util
 import re
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
 
+from seawall.catalog import load
 from seawall.cli import COMMANDS, main
 from seawall.generator import load_packs
 
@@ -45,6 +47,23 @@ def test_the_pages_of_alerts_are_what_the_packs_say() -> None:
     actual = {file.name: file.read_text(encoding="utf-8") for file in ALERTS.glob("*.md")}
     assert expected.keys() == actual.keys()
     assert [] == [name for name in expected if expected[name] != actual[name]]
+
+
+def test_the_page_of_blind_spots_has_the_services_of_the_example() -> None:
+    """And nothing else below what is said of all of them."""
+    found = tool("blind_spots_page")
+    text = found.PAGE.read_text(encoding="utf-8")
+    names = sorted(load(found.CATALOG, today=date(2026, 11, 1)).services)
+    assert text.startswith(found.page([], load_packs()))
+    assert names == re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["checkout", "mailer", "shop-host"])  # the storefront is the checkout's like
+def test_a_section_of_the_blind_spots_is_what_promtool_says(name: str) -> None:
+    """After a change of rules, of scenarios or of the example: make golden."""
+    found = tool("blind_spots_page")
+    tables, packs = found.measured(name)
+    assert found.section(tables[0], packs) in found.PAGE.read_text(encoding="utf-8")
 
 
 def test_every_alert_has_its_heading_and_its_row() -> None:
@@ -92,3 +111,4 @@ def test_a_tool_writes_a_page_only_below_docs() -> None:
     """Where the pages go is fixed, whatever folder a tool is run in."""
     assert Path(tool("alert_pages").FOLDER).is_relative_to(ROOT / "docs")
     assert Path(tool("command_page").PAGE).is_relative_to(ROOT / "docs")
+    assert Path(tool("blind_spots_page").PAGE).is_relative_to(ROOT / "docs")
