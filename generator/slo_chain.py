@@ -161,7 +161,8 @@ def _mean(kind: str, window: str) -> str:
 
 
 def _history(window: str) -> str:
-    """The days since the SLO was first seen: in its first three exactly, later to the hour."""
-    hourly = f"(time() - min_over_time({SEEN_HOURLY}[{window}]))"
-    exact = "(time() - seawall:slo_seen:timestamp_min3d)"
+    """The days from when the SLO was first seen, in its first three exactly, later to the hour, to when it was last."""
+    now = "(0 * slo:total:rate1h + time())"
+    hourly = f"(({now} or max_over_time({SEEN_HOURLY}[{window}])) - min_over_time({SEEN_HOURLY}[{window}]))"
+    exact = f"({now} - seawall:slo_seen:timestamp_min3d)"
     return f"(({hourly} > {exact} or {exact} or {hourly}) / 86400)"

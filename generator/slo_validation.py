@@ -30,9 +30,18 @@ def slo_problems(catalog: Catalog, service: Service, dialect: Dialect | None) ->
     """Yield what is wrong with the SLOs of *service*, each at its place."""
     for key, slo in service.slos.items():
         for field, said in _problems(service, slo, dialect):
-            place = ("services", service.name, "slos", key, *(field.split(".", 1) if field else ()))
+            place = _place(catalog, service, key, field)
             text = f'service "{service.name}": SLO {key!r}: {said}'
             yield Problem(catalog.where(*place), text, Severity.ERROR)
+
+
+def _place(catalog: Catalog, service: Service, key: str, field: str) -> tuple[str, ...]:
+    """Return the path of what is wrong; one of several thresholds stands below the SLO that has them."""
+    slos = ("services", service.name, "slos")
+    under = str(service.slos[key].under)
+    if catalog.where(*slos, key) == catalog.where(*slos) and key.endswith(f"-{under}"):
+        return (*slos, key.removesuffix(f"-{under}"), "thresholds", under)
+    return (*slos, key, *(field.split(".", 1) if field else ()))
 
 
 def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[Told]:

@@ -111,7 +111,7 @@ def _prometheus(setting: Setting) -> tuple[str, ...]:
         f"--storage.tsdb.retention.time={setting.retention}d",
         f"--web.listen-address={setting.listen('prometheus')}",
         f"--web.external-url=http://localhost:{setting.ports['prometheus']}/",
-        "--enable-feature=exemplar-storage",
+        "--enable-feature=exemplar-storage,native-histograms",
     )
 
 

@@ -132,8 +132,9 @@ def _truth(job: str, at: float) -> float:
     traffic = LOUD if mood == "loud" else CALM
     start = FIRST.get(trouble, 0)
     counted = _idle(traffic) if trouble == "idles" else traffic
-    good, bad = counted.between(start, min(at, OVER) if trouble == "visits" else at)
-    return 1 - bad / (0.001 * (good + bad)) * (at - start) / (30 * DAY)
+    seen = min(at, OVER) if trouble == "visits" else at
+    good, bad = counted.between(start, seen)
+    return 1 - bad / (0.001 * (good + bad)) * (seen - start) / (30 * DAY)
 
 
 @pytest.mark.parametrize("job", JOBS)

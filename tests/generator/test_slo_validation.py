@@ -129,3 +129,14 @@ def test_a_hash_within_quotes_is_no_comment(values: list[str], tmp_path: Path) -
     quoted = ",".join(f"l{at}={json.dumps(value)}" for at, value in enumerate(values))
     assert [] == told(tmp_path, FULL | {"value": f"max(used{{{quoted}}})"})
     assert ["value"] == [key for key, _ in told(tmp_path, FULL | {"value": f"max(used{{{quoted}}}) # {quoted}"})]
+
+
+def test_one_of_several_thresholds_is_told_at_its_own_line(tmp_path: Path) -> None:
+    """It is an SLO of its own, and stands below another one."""
+    text = (
+        "seawall: 1\nteams: {t: {}}\nservices:\n  shop:\n    kind: http\n    team: t\n    dialect: fastapi-instrumentator\n"
+        "    slos:\n      latency:\n        thresholds:\n          500ms: 99\n          777ms: 95\n"
+    )
+    [problem] = validate(loaded(text, tmp_path), packs())
+    assert (12, 18) == (problem.position.line, problem.position.column)
+    assert "SLO 'latency-777ms': no bucket ends at 777ms" in problem.message
