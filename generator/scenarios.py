@@ -80,8 +80,12 @@ class Subject:
     def spends_budget(self, scenario: Scenario) -> bool:
         """Whether an SLO may see bad events, or bad time, in *scenario*."""
         phases = [phase for key in ("traffic", "outside") for phase in _phases(scenario.fault.get(key, {}))]
-        judges_time = any(is_timed(slo, self.dialect) for slo in self.service.slos.values())
-        return bool(self.service.slos) and (judges_time or any({"bad", "slow"} & phase.keys() for phase in phases))
+        fails = any({"bad", "slow"} & phase.keys() for phase in phases)
+        return bool(self.service.slos) and (fails or any(map(self.judges_time, self.service.slos.values())))
+
+    def judges_time(self, slo: Slo) -> bool:
+        """Whether *slo* is judged moment by moment."""
+        return is_timed(slo, self.dialect)
 
     def series(self, scenario: Scenario, course: Course) -> Series:
         """Return what is written in *scenario* over *course*, in promtool's notation."""
@@ -128,7 +132,7 @@ class Subject:
         found: dict[str, Any] = {}
         for key, slo in self.service.slos.items():
             if slo.sli == "probe" and slo.is_given:
-                found |= fixtures.recorded_series(self._sel(key), outside, timed=is_timed(slo, self.dialect))
+                found |= fixtures.recorded_series(self._sel(key), outside, timed=self.judges_time(slo))
         return found
 
     def _seeds(self, course: Course, usual: float) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class Subject:
 
     def _rates(self, slo: Slo, usual: float) -> Mapping[str, float]:
         """Return the usual events a second that *slo* counts, by matchers of their group."""
-        if is_timed(slo, self.dialect) or self.dialect is None or slo.is_raw:
+        if self.judges_time(slo) or self.dialect is None or slo.is_raw:
             return {"": 1.0} if not slo.is_given or slo.sli == "probe" else {}
         found: Counter[str] = Counter()
         for each in self.events:

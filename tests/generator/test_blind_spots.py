@@ -90,6 +90,19 @@ def test_what_no_number_tells_of_a_quiet_service_a_probe_does(tools: Tools, tmp_
     assert page[3] <= 180
 
 
+def test_a_probe_that_is_the_service_sees_what_visitors_see(tools: Tools, tmp_path: Path) -> None:
+    """To the minute by the window of an hour: two minutes of failure are the floor, and 52 s the theory."""
+    slos = "    dialect: blackbox\n    slos: {availability: {objective: 99.9}}\n"
+    found = tables(tmp_path, tools["installed"]("promtool"), CHECKOUT + slos, STOPPED)
+    page, ticket = told(found["checkout"].rows[0])
+
+    assert ("SloErrorBudgetBurn", "availability", "1h", 120.0) == page
+    assert ticket is not None
+    # A tenth of the month's budget is 259 s. Moments that are judged each five minutes tell it to ten.
+    assert ("SloErrorBudgetBurn", "availability", "3d") == ticket[:3]
+    assert 259 <= ticket[3] <= 259 + 900
+
+
 def test_a_filtered_slo_sees_the_fault_too(tools: Tools, tmp_path: Path) -> None:
     """Requests of its route come, fail and are slow as all others do."""
     slow = "    slos: {pay: {sli: latency, objective: 95, under: 300ms, routes: [/pay/*], methods: [POST]}}\n"
