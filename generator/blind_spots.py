@@ -16,6 +16,7 @@ from seawall import conventions
 from seawall.catalog import Catalog, Duration, SeawallError, Service
 
 from . import slo_rules
+from .alerts import active_override
 from .check import NATIVE, READS_NATIVE
 from .packs import Packs, Scenario
 from .render import STACK, iterate
@@ -76,12 +77,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All scenarios of a *service*; *early* alerts fire while all is well, and SLOs that are *unseen* take no part."""
+    """All scenarios of a *service*.
+
+    *early* alerts fire while all is well, SLOs that are *unseen* take no part, and alerts that are *limited* tell
+    somebody in their hours alone.
+    """
 
     service: Service
     rows: tuple[Row, ...]
     early: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    limited: tuple[tuple[str, str], ...] = ()
 
     @property
     def pages(self) -> bool:
@@ -102,18 +108,20 @@ def blind_spots(
         jobs = [(play, course) for play in plays for course in (_QUICK, _SLOW) if play.indices(course)]
         many = sum(len(play.scenarios) for play in plays)
         progress(f"playing {counted(many, 'scenario')} of {counted(len(plays), 'service')}")
+        answers: dict[str, list[Mapping[int, list[Sighting]]]] = {play.service.name: [] for play in plays}
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            answers = list(pool.map(lambda job: job[0].run(folder, promtool, job[1]), jobs))
-    return [
-        play.table([answer for (own, _), answer in zip(jobs, answers, strict=True) if own is play]) for play in plays
-    ]
+            runs = pool.map(lambda job: job[0].run(folder, promtool, job[1]), jobs)
+            for (play, _), answer in zip(jobs, runs, strict=True):
+                answers[play.service.name].append(answer)
+                progress(f"played those of {play.service.name}")
+    return [play.table(answers[play.service.name]) for play in plays]
 
 
 class _Play:
     """The scenarios of one service."""
 
     def __init__(self, catalog: Catalog, packs: Packs, service: Service) -> None:
-        self.packs, self.service = packs, service
+        self.catalog, self.packs, self.service = catalog, packs, service
         self.scope = variables(catalog, packs, service)
         self.subject = Subject(packs, service, self.scope)
         every = [each for pack in reversed(packs.of(service.kind)) for each in pack.scenarios]
@@ -143,7 +151,10 @@ class _Play:
             seen = sorted(each for answer in answers for each in answer.get(index, ()))
             early |= {each.alert for each in seen if each.seconds < 0}
             rows.append(self._row(scenario, [each for each in seen if each.seconds >= 0]))
-        return Table(self.service, tuple(rows), tuple(sorted(early)), tuple(self.subject.unseen))
+        told = sorted({each.alert for row in rows for each in (row.page, row.ticket) if each})
+        hours = {alert: active_override(self.catalog, self.service, alert).only for alert in told}
+        limited = tuple((alert, str(only)) for alert, only in hours.items() if only is not None)
+        return Table(self.service, tuple(rows), tuple(sorted(early)), tuple(self.subject.unseen), limited)
 
     def _held(self, seen: Sighting, course: Course) -> Sighting:
         """Return *seen*, later where an evaluation stood for more of the fault than there was of it.

@@ -36,6 +36,8 @@ def caveats(table: Table) -> Iterator[str]:
         yield "Tier 3 never pages: its pages are tickets."
     if table.service.mode == "shadow":
         yield "It is in shadow mode: all its alerts go to the inbox alone."
+    for alert, hours in table.limited:
+        yield f"Outside of {hours} nobody is told of {alert}."
     for alert in table.early:
         yield f"{alert} fires while all is well, too, and is left out where it did."
     for slo in table.unseen:

@@ -134,6 +134,20 @@ def test_what_fires_while_all_is_well_tells_of_no_fault(tools: Tools, tmp_path: 
     assert "HttpCapacityNearLimit fires while all is well" in as_text([table])
 
 
+def test_what_is_not_scraped_any_more_is_gone_at_once(tools: Tools, tmp_path: Path) -> None:
+    """Prometheus says so, and does not look back five minutes as for what is pushed; hours of an alert are told."""
+    only = "    alerts: {ServiceTelemetryAbsent: {only: '07:00-23:00'}}\n"
+    pushed = "  pushed: {kind: http, team: payments, tier: 1}\n"
+    found = tables(
+        tmp_path, tools["installed"]("promtool"), CHECKOUT + only + pushed, "discovery loses it", "exporter dead"
+    )
+    rows = {row.scenario: told(row)[0] for row in found["checkout"].rows}
+
+    assert ("ServiceTelemetryAbsent", "", "", 600.0) == rows["discovery loses it"]
+    assert ("ServiceTelemetryAbsent", "", "", 900.0) == told(found["pushed"].rows[0])[0]
+    assert "Outside of 07:00-23:00 nobody is told of ServiceTelemetryAbsent." in as_text([found["checkout"]])
+
+
 def test_hostile_texts_change_nothing(tools: Tools, tmp_path: Path) -> None:
     """Quotes, braces and newlines of the catalog come back as they went, and promtool's answer is read all the same."""
     hostile = (
