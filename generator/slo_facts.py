@@ -60,9 +60,13 @@ class SloFacts:
         return {"bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
 
     def spending(self, notice: float) -> dict[str, float]:
-        """Return events a minute of some bad hours after which the budget ends within *notice* days."""
+        """Return events a minute of some bad *hours* after which the budget ends within *notice* days.
+
+        *bad_a_day* are seconds, where time is judged.
+        """
         days, ratio = arithmetic.spending(self.allowed / 100, self.days, notice)
-        return {"hours": days * 24, "bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
+        found = {"bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
+        return {**found, "hours": days * 24, "bad_a_day": 86400 * ratio if self.timed else 1440 * self.many}
 
 
 @dataclass(frozen=True)
