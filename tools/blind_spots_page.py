@@ -38,7 +38,7 @@ a `nothing` behind, and an SLO that is added fills one.
 How to read them:
 
 - A service is well, then the fault begins and lasts for {HOURS} hours. `nothing` means that nothing fires in them.
-- The time is from the begin of the fault to the alert that fires, to the minute; windows beyond an hour are told to
+- The time is from the beginning of the fault to the alert that fires, to the minute; windows beyond an hour are told to
   five minutes, and to ten where time is judged, as by probes. Scrapes and evaluations add up to 45 seconds, the
   grouping of notifications ten.
 - Traffic is what the catalog says under `traffic`, else that of a busy service. A month of history would only bring
