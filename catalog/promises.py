@@ -16,9 +16,6 @@ from .service import AlertOverride, Maintenance, Service, Slo
 from .values import Duration
 from .wording import field_name, quoted
 
-_NEVER_PAGES: Final = 3  # the tier
-
-
 # Which fields an SLI needs, and whose alone they are.
 _NEEDS: Final = {
     "latency": ("under",),
@@ -162,7 +159,7 @@ def _check_burn_rates(objective: float, path: Path, where: str, service: Service
     heard = pairs_that_can_fire(objective)
     highest = 1 / (1 - objective / 100)
     most = f"with an objective of {objective:g} a total outage has a burn rate of {highest:.3g}"
-    if not any(pair.severity == "page" for pair in heard) and service.tier != _NEVER_PAGES:
+    if not any(pair.severity == "page" for pair in heard) and service.can_page:
         least = min(pair.factor for pair in PAIRS if pair.severity == "page")
         hint = " (it is per cent, not a ratio)" if objective < 1 else ""
         said = f"{where}: no page can ever fire: {most}, and pages wait for {least:g}"

@@ -1,6 +1,6 @@
 """A service as its owners declare it: what it is, what it promises, and what they change of its alerts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic.json_schema import SkipJsonSchema
@@ -24,6 +24,9 @@ from .fields import (
     Whole,
 )
 from .values import Duration, Hours
+
+_NEVER_PAGES: Final = 3  # the tier
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}  # of a unit of traffic
 
 
 class Dependency(Model):
@@ -98,6 +101,17 @@ class Slo(Model):
         """The objective; load() leaves no SLO without."""
         assert self.objective is not None
         return self.objective
+
+    @property
+    def under_seconds(self) -> float:
+        """The threshold of a latency SLO in seconds; 0 where it has none."""
+        return self.under.seconds if self.under else 0.0
+
+    @property
+    def period_days(self) -> float:
+        """The days of the error budget's period; load() leaves no SLO without."""
+        assert self.window is not None
+        return self.window.seconds / 86400
 
     @property
     def bad_labels(self) -> dict[str, str]:
@@ -253,6 +267,17 @@ class Service(Model):
     """Declared windows in which nobody is notified."""
     mode: Literal["live", "shadow"] = "live"
     """`shadow` sends all its alerts to the inbox alone."""
+
+    @property
+    def events_per_minute(self) -> float | None:
+        """Its usual events a minute, where the catalog says how many."""
+        amount, _, unit = (self.traffic or "").partition("/")
+        return float(amount) * 60 / _SECONDS[unit] if unit else None
+
+    @property
+    def can_page(self) -> bool:
+        """Whether a page of it reaches anybody as one."""
+        return self.tier != _NEVER_PAGES
 
     @property
     def is_scraped(self) -> bool:

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
 from seawall.catalog import Catalog, Problem, Service, Severity
 
-from .dialects import Dialect, find_dialect
+from .dialects import Dialect
 from .packs import Packs
 from .slis import is_timed
 from .slo_facts import floor
 from .text import number
 
-_KEPT_BY_FAILURES = ("availability", "latency")  # a failed request is bad for both
-_PROMISES = ("availability", "probe")
-_WINDOW_HOURS = 6  # the long window of the slowest page
-_UNITS = {"s": 1, "m": 60, "h": 3600}  # of traffic
+_KEPT_BY_FAILURES: Final = ("availability", "latency")  # a failed request is bad for both
+_PROMISES: Final = ("availability", "probe")
+_WINDOW_HOURS: Final = 6  # the long window of the slowest page
 Told = tuple[tuple[str, ...], str]  # below the service, and what is said
 
 
@@ -27,7 +27,7 @@ def advice(catalog: Catalog, packs: Packs) -> Iterator[Problem]:
 
 
 def _of(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:
-    dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    dialect = packs.dialect_of(service)
     yield from _mitigations(service)
     yield from _dependencies(catalog, service)
     yield from _too_few(service, dialect)
@@ -75,10 +75,9 @@ def _below(percent: float) -> str:
 
 def _too_few(service: Service, dialect: Dialect | None) -> Iterator[Told]:
     """Fewer events than the floor of bad ones, even if each of them fails."""
-    if service.traffic is None or any(slo.sli in ("probe", "freshness") for slo in service.slos.values()):
+    if service.events_per_minute is None or any(slo.sli in ("probe", "freshness") for slo in service.slos.values()):
         return
-    amount, _, unit = service.traffic.partition("/")
-    expected = float(amount) / _UNITS[unit] * _WINDOW_HOURS * 3600
+    expected = service.events_per_minute * 60 * _WINDOW_HOURS
     for key, slo in service.slos.items():
         least = floor(slo, dialect)
         if not is_timed(slo, dialect) and expected < least:
@@ -92,5 +91,5 @@ def _seen_from_outside(catalog: Catalog, packs: Packs, service: Service) -> bool
     if any(slo.sli == "probe" for slo in service.slos.values()):
         return True
     others = (each for each in catalog.services.values() if service.name in each.depends_on)
-    found = (find_dialect(packs.dialects, each.kind, each.dialect) for each in others)
+    found = map(packs.dialect_of, others)
     return any(dialect is not None and dialect.success for dialect in found)

@@ -27,7 +27,6 @@ from .variables import variables
 from .yaml_out import dump
 
 _TIMEOUT: Final = 1800
-_NEVER_PAGES: Final = 3  # the tier
 HOURS: Final = 2
 _FAULT: Final = HOURS * 3600
 _LONG_WINDOWS: Final = frozenset((*QUICK_WINDOWS, *SLOW_WINDOWS))
@@ -49,7 +48,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, order=True)
 class Sighting:
-    """An alert that sees a fault, and how many *seconds* after its begin."""
+    """An alert that sees a fault, and how many *seconds* after it began."""
 
     seconds: float
     alert: str
@@ -92,7 +91,7 @@ class Table:
     @property
     def pages(self) -> bool:
         """Whether a page of it reaches anybody as one."""
-        return self.service.tier != _NEVER_PAGES
+        return self.service.can_page
 
 
 def blind_spots(
@@ -167,7 +166,7 @@ class _Play:
         return replace(seen, seconds=seen.seconds + course.evaluation)
 
     def _row(self, scenario: Scenario, seen: Sequence[Sighting]) -> Row:
-        pages = [each for each in seen if each.severity == "page" and self.service.tier != _NEVER_PAGES]
+        pages = [each for each in seen if each.severity == "page" and self.service.can_page]
         tickets = [each for each in seen if each not in pages]
         return Row(
             scenario.name,

@@ -14,6 +14,7 @@ from .slis import classified, route_regex
 _GOOD: Final = ("good", "slow", "throttled", "shed", "bad")
 _BAD: Final = ("bad", "shed", "good", "throttled")
 _MATCHER: Final = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
+_FIELDS: Final = ("routes", "methods", "exclude", "bad", "codes")  # that restrict or restate what counts
 _Labels = Mapping[str, str]
 
 
@@ -39,9 +40,6 @@ def events_of(slo: Slo, dialect: Dialect) -> Dialect:
 def counts_event(slo: Slo, dialect: Dialect, labels: _Labels) -> bool:
     """Whether *slo* counts an event of *dialect* with these labels."""
     return _counts(slo, dialect, classified(slo, dialect), labels)
-
-
-_FIELDS: Final = ("routes", "methods", "exclude", "bad", "codes")
 
 
 def _restricts(slo: Slo) -> bool:

@@ -10,17 +10,18 @@ from seawall.catalog import Duration
 
 from . import native_fixtures as native
 from .dialects import Dialect
+from .naming import matchers
 from .slo import RAW_WINDOWS, SECONDS
 from .slo_chain import BADNESS, PERIOD, SAMPLED, SEEN, SEEN_HOURLY
-from .text import Template, number, promql_string
+from .text import Template, number
 
-STEP: Final = (
-    60  # seconds between samples and between evaluations: the widest that a window of two minutes can be read from
-)
+# Seconds between samples and between evaluations: the widest that a window of two minutes can be read from.
+STEP: Final = 60
 _NUMBER: Final = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _SHORT: Final = re.compile(rf"(?P<start>-?{_NUMBER})?(?P<growth>[+-]{_NUMBER})?")
 _HALF: Final = 0.5
-_CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
+CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
+"""What an event can be to a service."""
 _MONTH: Final = 30 * 86400  # seconds
 _HISTORY: Final = 144  # samples for it, one every ten seconds
 _CAMPAIGN: Final = 19  # of them: four days
@@ -91,13 +92,13 @@ def traffic_series(dialect: Dialect, labels: Mapping[str, str], spec: Any, le: S
     phases = spec if isinstance(spec, list) else [spec]
     if dialect.events is None:
         return _probe_series(dialect, labels, phases, le)
-    slowest = max(10.0, *(2 * bound for bound in le))
+    slowest = _slowest(le)
+    still = _lasting([{"per_minute": "0"}] * len(phases), phases)
     series: dict[str, Any] = {}
-    for name in _CLASSES:
+    for name in CLASSES:
         if name not in dialect.example or not any(name in phase for phase in phases):
             continue
-        counts = [_class_phase(phase, name) for phase in phases]
-        still = [_still(each) for each in counts]
+        counts = _lasting([{"per_minute": phase.get(name, "0")} for phase in phases], phases)
         for key, moves in _class_series(dialect, name, tuple(labels.items()), (*le, slowest)):
             own = counts if moves else still
             if dialect.events.native:
@@ -134,6 +135,11 @@ def _class_series(
     return (*found, (_series(dialect.buckets, {**timed, "le": "+Inf"}), True))
 
 
+def _slowest(le: Sequence[float]) -> float:
+    """Return the seconds of an event that is slower than all of *le*."""
+    return max(10.0, *(2 * bound for bound in le))
+
+
 def _added(first: Sequence[Mapping[str, str]], second: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """Return phases of the same lengths in which the events of both come."""
     return [
@@ -152,7 +158,7 @@ def _probe_series(
 ) -> dict[str, Any]:
     """Return a probe's gauges: of one that fails as often as events are bad, and is slow while most are."""
     own = {**dialect.example.get("base", {}), **labels}
-    slowest = max(10.0, *(2 * bound for bound in le))
+    slowest = _slowest(le)
     found = {dialect.success: [{"value": number(1 - _share(each, "bad"))} for each in phases]}
     if dialect.duration:
         seconds = [slowest if _share(each, "slow") > _HALF else 0.0 for each in phases]
@@ -221,16 +227,6 @@ def _lasting(values: Sequence[dict[str, str]], phases: Sequence[Mapping[str, str
     ]
 
 
-def _class_phase(phase: Mapping[str, str], name: str) -> dict[str, str]:
-    if "gone" in phase:
-        return {"gone": "yes", **({"for": phase["for"]} if "for" in phase else {})}
-    return {"per_minute": phase.get(name, "0"), **({"for": phase["for"]} if "for" in phase else {})}
-
-
-def _still(phase: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in phase.items() if key != "per_minute"} | {"per_minute": "0"}
-
-
 def _series(metric: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{label}="{promql_string(value)}"' for label, value in sorted(labels.items()) if value != "")
+    inside = matchers((label, value) for label, value in sorted(labels.items()) if value != "")
     return f"{metric}{{{inside}}}"

@@ -52,7 +52,7 @@ def _edges(catalog: Catalog) -> Iterator[tuple[Service, Service]]:
 def _objection(catalog: Catalog, source: Service, target: Service) -> str:
     if target.tier == 1:
         return "nothing silences a tier-1 service; take the edge's inhibits out"
-    if source.tier == 3:
+    if not source.can_page:
         return (
             f"{source.name} is of tier 3 and never pages, and only a page inhibits; raise its tier or take inhibits out"
         )

@@ -1,6 +1,7 @@
 """Which label of a metric holds a service's name: its job, a job behind a namespace, or the label of a shared proxy."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,5 +52,15 @@ PUSHED: Final = Naming("job", "(?:.*/)?NAME")
 
 def selector(service: Service, *more: str, naming: Naming = PLAIN) -> str:
     """Return the matchers that narrow a metric to *service*: its name, then what the catalog adds."""
-    own = [f'{label}="{promql_string(value)}"' for label, value in sorted(service.match.items())]
-    return ",".join([naming.matcher(service.name), *own, *(each for each in more if each)])
+    own = matchers(sorted(service.match.items()))
+    return ",".join(each for each in (naming.matcher(service.name), own, *more) if each)
+
+
+def slo_selector(service: Service, key: str) -> str:
+    """Return the matchers of what is recorded of one SLO of *service*."""
+    return matchers((("job", service.name), ("slo", key)))
+
+
+def matchers(labels: Iterable[tuple[str, str]]) -> str:
+    """Return matchers of exactly these *labels*, as one text."""
+    return ",".join(f'{label}="{promql_string(value)}"' for label, value in labels)

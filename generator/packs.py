@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from seawall.catalog import Duration, Position
+from seawall.catalog import Duration, Position, Service
 
-from .dialects import Dialect, load_dialects
+from .dialects import Dialect, find_dialect, load_dialects
 from .limits import KEYS, Limits, read_limits
 from .sectioned import Section, parse_sections
 from .sources import Node, PackError, Source, Sources
@@ -126,6 +126,10 @@ class Packs:
     def of(self, kind: str) -> tuple[Pack, ...]:
         """Return the packs that apply to a service of *kind*: what every kind has, then its own."""
         return (self.by_kind[kind],) if kind == STACK_KIND else (self.by_kind[COMMON], self.by_kind[kind])
+
+    def dialect_of(self, service: Service) -> Dialect | None:
+        """Return the dialect of *service*, or None where its kind has none."""
+        return find_dialect(self.dialects, service.kind, service.dialect)
 
     def alert_names(self, kind: str) -> list[str]:
         """Return the names of the alerts that a service of *kind* can have."""

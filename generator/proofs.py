@@ -10,9 +10,10 @@ from seawall import conventions
 from seawall.catalog import Duration, Position, Service, Slo
 
 from . import fixtures
-from .dialects import Dialect, find_dialect
+from .dialects import Dialect
 from .examples import events_of
 from .model import Alert
+from .naming import PLAIN, matchers, slo_selector
 from .packs import AlertTemplate, Pack, Packs
 from .slis import is_timed
 from .text import Template, TemplateError, number, promql_string
@@ -169,29 +170,25 @@ def _series(
 ) -> list[dict[str, str]]:
     """Return what the service would write: all that is healthy, with what *spec* says laid over it."""
     healthy = {} if spec.get("alone") else fixtures.render_tree(pack.healthy, scope)
-    dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    dialect = packs.dialect_of(service)
+    labels = labels_of(service, dialect)
     inputs = {**healthy.get("input", {}), **spec.get("input", {})}
     found: dict[str, Any] = {}
     key, slo = _slo_at_hand(service, scope)
-    labels = {"job": service.name, **service.match}
     traffic = spec.get("traffic", healthy.get("traffic", {"good": "60"}))
     # PromQL of the catalog's own is taken at its word; slices are too short for samples so far apart.
     stands_in = slo is not None and (slo.is_given or ("every" in spec and slo.is_timed))
-    if dialect is not None:
-        labels = {**dialect.naming(service).labels(service.name), **service.match}
     if dialect is not None and not stands_in:  # else it would be recorded twice, from the one and as the other
         events = events_of(slo, dialect) if slo else dialect
         enough = slo.at_least if slo and slo.value is None else None
         carried = traffic if enough is None else fixtures.enough_or_none(traffic, enough)
         found |= fixtures.traffic_series(events, labels, carried, bounds(service, spec))
     if slo is not None and stands_in:
-        sel = f'job="{service.name}",slo="{key}"'
-        found |= fixtures.recorded_series(sel, traffic, timed=is_timed(slo, dialect))
+        found |= fixtures.recorded_series(slo_selector(service, key), traffic, timed=is_timed(slo, dialect))
     if slo is not None and "history" in spec:
-        found |= fixtures.history_series(f'job="{service.name}",slo="{key}"{_groups(slo, dialect)}', spec["history"])
-    matchers = ",".join(f'{label}="{promql_string(value)}"' for label, value in labels.items())
+        found |= fixtures.history_series(slo_selector(service, key) + _groups(slo, dialect), spec["history"])
     for key, value in inputs.items():
-        found[matched(matchers, filled(key, scope))] = value
+        found[matched(matchers(labels.items()), filled(key, scope))] = value
     step = Duration.parse(_interval(spec)).seconds / 60
     block = _LONG if "every" in spec else _SHORT
     length = math.ceil(seconds / step / block) * block  # so that proofs of one fixture are one test
@@ -222,9 +219,19 @@ def _groups(slo: Slo, dialect: Dialect | None) -> str:
     """Return the matchers of the group in which the events of the dialect's example are."""
     if dialect is None or slo.is_given:
         return ""
-    example = events_of(slo, dialect).example
+    return group_matchers(slo, events_of(slo, dialect).example)
+
+
+def group_matchers(slo: Slo, example: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the matchers, each after a comma, of the group in which the good events of *example* are."""
     labels = {**example.get("base", {}), **example.get("good", {})}
     return "".join(f',{label}="{promql_string(labels[label])}"' for label in slo.by if labels.get(label))
+
+
+def labels_of(service: Service, dialect: Dialect | None) -> dict[str, str]:
+    """Return the labels that each series of *service* has in a fixture."""
+    naming = dialect.naming(service) if dialect else PLAIN
+    return {**naming.labels(service.name), **service.match}
 
 
 def filled(key: str, scope: Mapping[str, Any]) -> str:
@@ -238,13 +245,13 @@ def _key(text: str) -> Template:
 
 
 @lru_cache(1024)
-def matched(matchers: str, series: str) -> str:
-    """Return *series* with *matchers*, a service's own, among its labels, unless it names a job itself."""
+def matched(own: str, series: str) -> str:
+    """Return *series* with a service's *own* matchers among its labels, unless it names a job itself."""
     metric, _, inside = series.partition("{")
-    own = inside.rstrip("}")
-    if re.search(r'(^|,)job="', own):
+    more = inside.rstrip("}")
+    if re.search(r'(^|,)job="', more):
         return series
-    return f"{metric}{{{matchers},{own}}}" if own else f"{metric}{{{matchers}}}"
+    return f"{metric}{{{own},{more}}}" if more else f"{metric}{{{own}}}"
 
 
 def bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:

@@ -47,7 +47,7 @@ def _team_warnings(catalog: Catalog, name: str, services: list[Service]) -> list
     team = catalog.teams[name]
     live = [service for service in services if service.mode == "live"]
     said = []
-    paging = sorted(service.name for service in live if service.tier < 3)
+    paging = sorted(service.name for service in live if service.can_page)
     if paging and not team.notify.page:
         other = "go to its ticket receiver" if team.notify.ticket else "stay in the inbox, where nobody is told"
         said.append(f"notify.page is missing: pages of {_some(paging)} {other}; name a receiver")

@@ -9,19 +9,18 @@ from typing import Any, Final
 from seawall.catalog import Service, Slo
 
 from . import fixtures
-from .dialects import Dialect, find_dialect
+from .dialects import Dialect
 from .examples import counts_event, events_of
+from .naming import matchers, slo_selector
 from .packs import Packs, Scenario
-from .proofs import bounds, filled, matched, scaled
+from .proofs import bounds, filled, group_matchers, labels_of, matched, scaled
 from .slis import is_timed
 from .slo_chain import SAMPLED, SEEN
-from .text import evaluate, number, promql_string
+from .text import evaluate, number
 
 Series = list[dict[str, str]]
 _Phase = dict[str, str]
 INTERVAL: Final = 15  # seconds between samples, as Prometheus is told to scrape
-_CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _USUAL: Final = {"good": "60"}  # events a minute
 _WELL: Final = {"good": "1"}
 _GONE: Final = {"gone": "yes"}
@@ -62,10 +61,8 @@ class Subject:
 
     def __init__(self, packs: Packs, service: Service, scope: Mapping[str, Any]) -> None:
         self.packs, self.service, self.scope = packs, service, scope
-        self.dialect = find_dialect(packs.dialects, service.kind, service.dialect)
-        self.labels = {"job": service.name, **service.match}
-        if self.dialect is not None:
-            self.labels = {**self.dialect.naming(service).labels(service.name), **service.match}
+        self.dialect = packs.dialect_of(service)
+        self.labels = labels_of(service, self.dialect)
         self.events = list(_examples(service, self.dialect)) if self.dialect else []
 
     @property
@@ -108,10 +105,10 @@ class Subject:
         after = dict(self._changes(before, spec.get("input", {})))
         rest = [_GONE] if spec.get("alone") else [{}]
         found: dict[str, Any] = {}
-        matchers = ",".join(f'{label}="{promql_string(value)}"' for label, value in self.labels.items())
+        own = matchers(self.labels.items())
         for key in dict.fromkeys([*before, *after]):
             well = _level(before[key]) if key in before else _GONE
-            found[matched(matchers, key)] = _course(course, well, _changed(after[key]) if key in after else rest)
+            found[matched(own, key)] = _course(course, well, _changed(after[key]) if key in after else rest)
         return found
 
     def _changes(self, before: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -156,16 +153,11 @@ class Subject:
         for each in self.events:
             labels = {**each.example.get("base", {}), **each.example["good"]}
             if counts_event(slo, self.dialect, labels):
-                group = "".join(f',{by}="{promql_string(labels[by])}"' for by in slo.by if labels.get(by))
-                found[group] += usual / len(self.events)  # type: ignore[assignment]
+                found[group_matchers(slo, each.example)] += usual / len(self.events)  # type: ignore[assignment]
         return found
 
     def _sel(self, key: str) -> str:
-        return f'job="{self.service.name}",slo="{key}"'
-
-
-def _is_own(slo: Slo) -> bool:
-    return slo.is_given
+        return slo_selector(self.service, key)
 
 
 def _examples(service: Service, dialect: Dialect) -> Iterator[Dialect]:
@@ -193,20 +185,17 @@ def _traffic(service: Service, healthy: Mapping[str, Any], spec: Mapping[str, An
     if "traffic" not in spec:
         return usual, [_GONE if spec.get("alone") else usual]
     return usual, [
-        {key: number(float(text) * many) if key in _CLASSES else text for key, text in phase.items()}
+        {key: number(float(text) * many) if key in fixtures.CLASSES else text for key, text in phase.items()}
         for phase in _phases(spec["traffic"])
     ]
 
 
 def _many(usual: _Phase) -> float:
-    return sum(float(usual.get(name, 0)) for name in _CLASSES)
+    return sum(float(usual.get(name, 0)) for name in fixtures.CLASSES)
 
 
 def _declared(service: Service) -> _Phase | None:
-    if service.traffic is None:
-        return None
-    amount, _, unit = service.traffic.partition("/")
-    return {"good": number(float(amount) * 60 / _SECONDS[unit])}
+    return None if service.events_per_minute is None else {"good": number(service.events_per_minute)}
 
 
 def _phases(spec: Any) -> list[_Phase]:
@@ -240,7 +229,8 @@ def _changed(value: Any) -> list[_Phase]:
 
 def _divided(phases: Sequence[_Phase], by: int) -> list[_Phase]:
     return [
-        {key: number(float(text) / by) if key in _CLASSES else text for key, text in phase.items()} for phase in phases
+        {key: number(float(text) / by) if key in fixtures.CLASSES else text for key, text in phase.items()}
+        for phase in phases
     ]
 
 

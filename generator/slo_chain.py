@@ -22,13 +22,14 @@ PERIOD: Final = {kind: f"seawall:slo_{kind}:rate30m_every10m" for kind in ("tota
 SAMPLED: Final = "seawall:slo_{kind}:rate5m_every5m"
 """What the windows of days are made from."""
 SEEN: Final = "seawall:slo_seen:timestamp"
-SEEN_HOURLY: Final = "seawall:slo_seen:timestamp_hourly"
+SEEN_HOURLY: Final = f"{SEEN}_hourly"
 KEPT: Final = "15m"
 """How far back to look for what is recorded every five minutes: Prometheus itself looks no further than that."""
 
 _ON: Final = "on (job, slo)"
 _KINDS: Final = ("total", "bad", "good")
-_AGE: Final = f"(time() - last_over_time(seawall:slo_seen:timestamp_min3d[{KEPT}]))"
+_FIRST_SEEN: Final = f"{SEEN}_min3d"
+_AGE: Final = f"(time() - last_over_time({_FIRST_SEEN}[{KEPT}]))"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class BurnRules:
         sampled = [_rule(SAMPLED.format(kind=kind), f"slo:{kind}:rate5m") for kind in _KINDS]
         chained = [_chained(kind, window) for window in arithmetic.SLOW_WINDOWS for kind in _KINDS]
         seen = _rule(SEEN, "0 * slo:total:rate5m + time()")
-        first = _rule("seawall:slo_seen:timestamp_min3d", f"min_over_time({SEEN}[3d])")
+        first = _rule(_FIRST_SEEN, f"min_over_time({SEEN}[3d])")
         return [*sampled, *chained, seen, first]
 
 
@@ -75,7 +76,7 @@ def period_rules() -> list[Rule]:
 
     Half hours that overlap: where Prometheus misses a scrape or an evaluation, the next ones still have the events.
     """
-    return [_rule(f"{PERIOD[kind]}", f"slo:{kind}:rate30m") for kind in ("total", "bad")]
+    return [_rule(PERIOD[kind], f"slo:{kind}:rate30m") for kind in ("total", "bad")]
 
 
 def hourly_rules() -> list[Rule]:
@@ -164,5 +165,5 @@ def _history(window: str) -> str:
     """The days from when the SLO was first seen, in its first three exactly, later to the hour, to when it was last."""
     now = "(0 * slo:total:rate1h + time())"
     hourly = f"(({now} or max_over_time({SEEN_HOURLY}[{window}])) - min_over_time({SEEN_HOURLY}[{window}]))"
-    exact = f"({now} - seawall:slo_seen:timestamp_min3d)"
+    exact = f"({now} - {_FIRST_SEEN})"
     return f"(({hourly} > {exact} or {exact} or {hourly}) / 86400)"

@@ -7,6 +7,7 @@ from seawall.catalog import Pair, Service, Slo, objective_ratio, pairs_that_can_
 
 from . import slo as arithmetic
 from .dialects import Dialect
+from .naming import slo_selector
 from .slis import is_timed, slo_events
 from .slo_chain import KEPT
 from .text import Raw, number
@@ -22,7 +23,11 @@ _TOP_WINDOW: Final = "30m"
 
 @dataclass(frozen=True)
 class SloFacts:
-    """An SLO: *sel* are the matchers of its recorded series; *left* and *top* are Prometheus' own templates."""
+    """An SLO: *sel* are the matchers of its recorded series.
+
+    *spent*, *top* and ``lasts`` are Prometheus' own templates.
+    *objective* and *budget* are ratios, *percent* and *allowed* the same in per cent, *under* is in seconds.
+    """
 
     key: str
     sli: str
@@ -139,27 +144,26 @@ class BurnFacts:
 def slo_facts(service: Service, key: str, slo: Slo, dialect: Dialect | None) -> SloFacts:
     """Return what the templates say of one SLO."""
     objective = objective_ratio(slo.goal)
-    assert slo.window is not None
     timed = is_timed(slo, dialect)
-    sel = Raw(f'job="{service.name}",slo="{key}"')
+    sel = Raw(slo_selector(service, key))
     return SloFacts(
-        key,
-        slo.sli,
-        Raw(number(float(objective))),
-        slo.goal,
-        Raw(number(float(1 - objective))),
-        sel,
-        slo.under.seconds if slo.under else 0.0,
-        str(slo.under) if slo.under else "",
-        floor(slo, dialect),
-        slo.window.seconds / 86400,
-        float(1 - objective) * 100,
-        timed,
-        "seconds" if timed else "events",
-        slo.by,
-        slo.confidence,
-        Raw(_answer(f"1 - {remaining(sel, slo.by)}", slo.by, "humanizePercentage", "an unknown share")),
-        Raw(_top(service, slo, dialect, sel, timed)),
+        key=key,
+        sli=slo.sli,
+        objective=Raw(number(float(objective))),
+        percent=slo.goal,
+        budget=Raw(number(float(1 - objective))),
+        sel=sel,
+        under=slo.under_seconds,
+        under_text=str(slo.under) if slo.under else "",
+        floor=floor(slo, dialect),
+        days=slo.period_days,
+        allowed=float(1 - objective) * 100,
+        timed=timed,
+        events="seconds" if timed else "events",
+        by=slo.by,
+        confidence=slo.confidence,
+        spent=Raw(_answer(f"1 - {remaining(sel, slo.by)}", slo.by, "humanizePercentage", "an unknown share")),
+        top=Raw(_top(service, slo, dialect, sel, timed)),
     )
 
 

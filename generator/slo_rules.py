@@ -9,13 +9,12 @@ from seawall.catalog import Catalog, Service, Slo, objective_ratio
 
 from . import slo as arithmetic
 from .dialects import Dialect, find_dialect
-from .naming import PUSHED
+from .naming import PUSHED, matchers
 from .packs import Packs
 from .slis import Events, badness, is_timed, raw_events, slo_events
-from .slo_chain import BADNESS, CONFIDENCE, BurnRules, budget_rules, hourly_rules, period_rules
-from .text import number, promql_string
+from .slo_chain import BADNESS, CONFIDENCE, BurnRules, Rule, budget_rules, hourly_rules, period_rules
+from .text import number
 
-Rule = dict[str, Any]
 INTERVAL: Final = "30s"
 SLOW_INTERVAL: Final = "5m"
 SHARED_ORDER: Final = (
@@ -58,13 +57,12 @@ class Signature:
 
 def signature(packs: Packs, service: Service, key: str, slo: Slo) -> Signature | None:
     """Return which shared rules serve an SLO; None, where its service has rules of its own for it."""
-    dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    dialect = packs.dialect_of(service)
     if slo.is_filtered or dialect is None or is_timed(slo, dialect):
         return None
-    under = slo.under.seconds if slo.under else 0.0
     pushed = dialect.naming(service) == PUSHED
     match = tuple(sorted(service.match.items()))
-    return Signature(service.kind, service.dialect, slo.sli, key, under, slo.by, pushed, match)
+    return Signature(service.kind, service.dialect, slo.sli, key, slo.under_seconds, slo.by, pushed, match)
 
 
 def shared_groups(catalog: Catalog, packs: Packs) -> dict[str, list[dict[str, Any]]]:
@@ -74,7 +72,7 @@ def shared_groups(catalog: Catalog, packs: Packs) -> dict[str, list[dict[str, An
     periods = sorted({slo.window.seconds for _, _, slo in slos if slo.window} or {catalog.defaults.slo_window.seconds})
     files = {each.file: [_group(each.file, INTERVAL, _shared_events(each, packs))] for each in signatures}
     chain = BurnRules(
-        timed=any(is_timed(slo, _dialect(packs, service)) for service, _, slo in slos),
+        timed=any(is_timed(slo, packs.dialect_of(service)) for service, _, slo in slos),
         confidences=tuple(sorted({slo.confidence for _, _, slo in slos if slo.confidence is not None})),
     )
     rules = (chain.quick(), chain.slow(), period_rules(), hourly_rules(), budget_rules(periods))
@@ -97,18 +95,16 @@ def service_rules(packs: Packs, service: Service) -> list[Rule]:
     rules: list[Rule] = []
     for key, slo in sorted(service.slos.items()):
         labels = {"job": service.name, "slo": key}
-        assert slo.window is not None
         shared = signature(packs, service, key, slo)
-        days = slo.window.seconds / 86400
         rules += [
             _rule("slo:objective:ratio", f"vector({number(float(objective_ratio(slo.goal)))})", labels),
-            _rule("slo:period:days", f"vector({number(days)})", labels),
+            _rule("slo:period:days", f"vector({number(slo.period_days)})", labels),
             _rule(_INFO, "vector(1)", {**labels, "rules": shared.name if shared else "own"}),
         ]
         if slo.confidence is not None:
             rules.append(_rule(CONFIDENCE, f"vector({number(slo.confidence)})", labels))
         if shared is None and not slo.is_given:
-            rules += _own_rules(service, slo, _dialect(packs, service), labels)
+            rules += _own_rules(service, slo, packs.dialect_of(service), labels)
     return rules
 
 
@@ -118,12 +114,12 @@ def given_rules(packs: Packs, service: Service) -> list[Rule]:
         rule
         for key, slo in sorted(service.slos.items())
         if slo.is_given
-        for rule in _own_rules(service, slo, _dialect(packs, service), {"job": service.name, "slo": key})
+        for rule in _own_rules(service, slo, packs.dialect_of(service), {"job": service.name, "slo": key})
     ]
 
 
 def _own_rules(service: Service, slo: Slo, dialect: Dialect | None, labels: dict[str, str]) -> list[Rule]:
-    recorded = ",".join(f'{label}="{value}"' for label, value in labels.items())
+    recorded = matchers(labels.items())
     if is_timed(slo, dialect):
         return [_rule(BADNESS, badness(service, slo, dialect), labels)]
     if slo.is_raw:
@@ -139,10 +135,6 @@ def _raw_rules(slo: Slo, window: str, recorded: str, labels: dict[str, str]) -> 
     return [_rule(f"slo:{kind}:rate{window}", expr, labels) for kind, expr in found]
 
 
-def _dialect(packs: Packs, service: Service) -> Dialect | None:
-    return find_dialect(packs.dialects, service.kind, service.dialect)
-
-
 def _rule(record: str, expr: str, labels: dict[str, str]) -> Rule:
     return {"record": record, "expr": expr, "labels": labels}
 
@@ -154,7 +146,7 @@ def _group(name: str, interval: str, rules: list[Rule]) -> dict[str, Any]:
 def _shared_events(each: Signature, packs: Packs) -> list[Rule]:
     dialect = find_dialect(packs.dialects, each.kind, each.dialect)
     assert dialect is not None
-    common = ",".join(f'{label}="{promql_string(value)}"' for label, value in each.match)
+    common = matchers(each.match)
     naming = PUSHED if each.pushed else dialect.service
     only = f' and on (job) {_INFO}{{slo="{each.slo}",rules="{each.name}"}}'
     by = ", ".join(dict.fromkeys(("job", *each.by)))

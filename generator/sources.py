@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from seawall.catalog import Position, SeawallError
 
-ROOMS: Final = ("alerts", "dashboards", "runbooks")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

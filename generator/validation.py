@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from seawall.catalog import AlertOverride, Catalog, Problem, SeawallError, Service, Severity
 
-from .dialects import find_dialect
 from .guesses import guess
 from .packs import AlertTemplate, Pack, Packs
 from .slo_validation import slo_problems
@@ -24,7 +23,7 @@ def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Probl
         return
     dialect = None
     try:
-        dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+        dialect = packs.dialect_of(service)
     except SeawallError as error:
         yield _error(catalog, service, (*place, "dialect"), str(error))
         return

@@ -7,7 +7,7 @@ from typing import Any
 from seawall.catalog import Catalog, Service
 
 from .campaigns import outside_campaigns
-from .dialects import Counts, Dialect, find_dialect
+from .dialects import Counts, Dialect
 from .naming import PLAIN, PUSHED, selector
 from .packs import STACK_KIND, Packs
 from .slo_chain import PERIOD
@@ -35,7 +35,7 @@ class _GoValue:
 
 def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any]:
     """Return the scope in which the templates of *service* are rendered."""
-    dialect = find_dialect(packs.dialects, service.kind, service.dialect)
+    dialect = packs.dialect_of(service)
     up = packs.by_kind[service.kind].up
     pushed = dialect is not None and dialect.naming(service) == PUSHED
     sel = selector(service, naming=PUSHED if pushed else PLAIN)

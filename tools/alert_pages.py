@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import yaml
 
-from seawall.catalog import Catalog, Duration, Position, Service, load
+from seawall.catalog import Catalog, Duration, Service, load
 from seawall.generator import Alert, Packs, load_packs, view
 from seawall.generator.dialects import find_dialect
-from seawall.generator.fixtures import render_tree, shorthand
+from seawall.generator.fixtures import CLASSES, render_tree, shorthand
 from seawall.generator.packs import COMMON, STACK_KIND, AlertTemplate, Pack
-from seawall.generator.proofs import evaluated, proofs_of
+from seawall.generator.proofs import evaluated, filled, proofs_of
 from seawall.generator.render import STACK
-from seawall.generator.text import Template, evaluate, number
+from seawall.generator.text import evaluate, number
 from seawall.generator.variables import variables
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/reference/alerts"
@@ -26,7 +26,6 @@ _TODAY: Final = date(2026, 11, 1)
 _EXAMPLE, _BARE, _SECOND = "example", "example-without-slos", "example-of-tier-2"
 _GUARD: Final = r" and (?=on \(|ignoring \(|slo:|last_over_time|avg_over_time)"
 _SLIS: Final = ("availability", "latency")
-_CLASSES: Final = ("good", "slow", "bad", "throttled", "shed")
 
 
 def pages() -> dict[str, str]:
@@ -186,7 +185,7 @@ def _story(spec: Mapping[str, Any], scope: Mapping[str, Any]) -> str:
     told = [_traffic(traffic)] if traffic else []
     if "history" in spec:
         told.append(_history(spec["history"]))
-    inputs = {_filled(series, scope): value for series, value in spec.get("input", {}).items()}
+    inputs = {filled(series, scope): value for series, value in spec.get("input", {}).items()}
     return "; ".join([*told, *(f"`{series}` {_value(value)}" for series, value in inputs.items())])
 
 
@@ -194,10 +193,6 @@ def _history(spec: Mapping[str, str]) -> str:
     campaign = f", in four days of it {spec['campaign']} times as many" if "campaign" in spec else ""
     past = spec.get("window", "a month")
     return f"{past} of {_short(spec['usual'])} good events a minute is recorded before it{campaign}"
-
-
-def _filled(series: str, scope: Mapping[str, Any]) -> str:
-    return Template.compile(series, Position("proof"), "plain").render(scope)
 
 
 def _traffic(spec: Any) -> str:
@@ -208,7 +203,7 @@ def _traffic(spec: Any) -> str:
 def _events(phase: Mapping[str, str]) -> str:
     if "gone" in phase:
         return "no series at all"
-    return " and ".join(f"{_short(phase[name])} {name}" for name in _CLASSES if name in phase) + " events a minute"
+    return " and ".join(f"{_short(phase[name])} {name}" for name in CLASSES if name in phase) + " events a minute"
 
 
 def _length(phase: Mapping[str, str]) -> str:

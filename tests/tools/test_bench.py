@@ -52,7 +52,7 @@ def test_the_check_bench_names_every_step() -> None:
 
 @pytest.mark.e2e
 def test_the_rules_bench_evaluates_rules_on_a_history() -> None:
-    """One service in a real Prometheus: the 30-day mean reads an hourly sample for each hour of the 30 days."""
+    """One service in a real Prometheus: the 30-day mean reads a sample for each ten minutes of the 30 days."""
     shown = bench("rules", "--sizes", "1", "--only", "seawall", "--passes", "1")
 
     groups, rules, _, samples = row(shown, "Seawall  ")[1:5]
