@@ -1,6 +1,7 @@
 """One part of the catalog against its model: pydantic's errors as our sentences, and what is left without them."""
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
@@ -127,21 +128,21 @@ def _missing(error: _Error, path: Path, model: type[BaseModel]) -> str:
 def _choice(error: _Error, name: str, path: Path, model: type[BaseModel]) -> str:
     parent = _model_at(model, error.path[:-1])
     field = _field(parent, str(path[-1])) if parent else None
-    choices = list(_literals(field.annotation)) if field else []
+    choices = list(_literals(field.annotation)) if field else re.findall("'([^']*)'", error.context["expected"])
     texts = [choice for choice in choices if isinstance(choice, str)]
     guess = did_you_mean(error.value, texts) if isinstance(error.value, str) else ""
     return f"{name} is {shown(error.value)}, and must be {one_of([shown(choice) for choice in choices])}{guess}"
 
 
 def _bound(error: _Error) -> str:
-    if error.path[-1] == "objective":
+    if error.path[-1] == "objective" or error.path[-2:-1] == ("thresholds",):
         if error.value <= 0:
             return "which asks for nothing; write the per cent of events that must be good, such as 99 or 99.9"
         if error.value == 100:
             return "which leaves no error budget: one bad event would break it for good; write such as 99.9 or 99.99"
         return "which is more than all events; write the per cent of events that must be good, such as 99 or 99.9"
-    least = error.context.get("ge")
-    return f"and must be {least} or more" if least is not None else f"and must be above {error.context['gt']:g}"
+    words = {"ge": "{:g} or more", "gt": "above {:g}", "lt": "below {:g}"}
+    return "and must be " + next(word.format(error.context[key]) for key, word in words.items() if key in error.context)
 
 
 def _wrong_type(error: _Error, name: str) -> str:

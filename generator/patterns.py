@@ -5,7 +5,9 @@ import string
 from typing import Final
 
 _QUANTIFIERS: Final = "*+?"
+_SETS: Final = re.compile(r"--|&&|\|\||~~")  # Python means to read sets of letters here one day
 _CLASSES: Final = {"d": "0", "w": "a", "s": " "}
+_DEEPEST: Final = 20  # parentheses within each other
 _LIKELY: Final = "05ax_-/." + string.printable
 
 
@@ -31,6 +33,7 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self.rest = pattern
+        self._depth = 0
 
     def alternatives(self) -> str:
         """Read up to a closing parenthesis or the end; the first alternative is the example."""
@@ -63,14 +66,19 @@ class _Reader:
     def _group(self) -> str:
         if self.rest.startswith("?") and not self._took("?:"):
             raise self._refusal("(?")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            begin = self._pattern[:_DEEPEST]
+            raise ValueError(f"{begin!r}… has more than {_DEEPEST} ( within each other; take some out")
         found = self.alternatives()
+        self._depth -= 1
         if not self._took(")"):
             raise ValueError(f"{self._pattern!r} lacks a )")
         return found
 
     def _class(self) -> str:
         whole = re.match(r"\^?[^\[\]\\]+\]", self.rest)
-        if not whole:
+        if not whole or _SETS.search(whole[0]):
             raise self._refusal("[")
         self.rest = self.rest[whole.end() :]
         try:

@@ -1,5 +1,6 @@
 """SLIs: PromQL for all events and for the bad ones, or for how bad each moment is, from what an SLO says."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,7 +11,7 @@ from .dialects import Counts, Dialect, joined
 from .naming import PLAIN, Naming, selector
 from .text import number, promql_string
 
-_WINDOW: Final = ("{{window}}", "{{ window }}")
+PLACEHOLDER: Final = re.compile(r"(?<!\w)\{\{ *window *\}\}(?!\w)")
 _SLICE: Final = "5m"
 
 
@@ -208,6 +209,4 @@ def _sliced(service: Service, slo: Slo, dialect: Dialect | None) -> str:
 
 
 def _summed(slo: Slo, expr: str, window: str) -> str:
-    for placeholder in _WINDOW:
-        expr = expr.replace(placeholder, window)
-    return f"sum by ({', '.join(slo.by)}) ({expr})"
+    return f"sum by ({', '.join(slo.by)}) ({PLACEHOLDER.sub(window, expr)})"

@@ -13,15 +13,19 @@ from .dialects import Dialect
 from .examples import events_of
 from .guesses import guess
 from .patterns import example_of
-from .slis import classified
+from .slis import PLACEHOLDER, classified
 
 _SHORTEST: Final = Duration(2 * 86400)  # what is kept an hour apart shows a day of history for certain
 _JUDGED_BY_VALUE: Final = ("freshness", "saturation", "throughput", "probe")
-_PLACEHOLDER: Final = re.compile(r"\{\{ ?window ?\}\}")
 _CODE: Final = r"[A-Za-z0-9_]+"
 _QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
 _LABELS: Final = re.compile(r'(\w+)(?:=~|!~|!=|=)"')
 _OWN_LABELS: Final = frozenset({"job", "slo", "window", "le", "alertname", *conventions.ALERT_LABELS})
+_NO_FILTERS: Final = ("job", "le")  # the rules select by them already
+_NUMBERS: Final = ("inf", "nan")  # PromQL reads these as numbers where it groups, however they are written
+_STEPS: Final = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless)\b")
+_MOST_STEPS: Final = 200  # readers of PromQL go down into each
+_SUREST: Final = 99.9999
 _SCALAR_FUNCTIONS: Final = ("time", "scalar", "pi")
 Told = tuple[str, str]  # the field, and what is wrong with it
 
@@ -74,12 +78,19 @@ def _contradictions(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
         yield "value", "value judges moments, and a latency SLO judges events; take value out, or write sli: saturation"
     if slo.at_least is not None and slo.at_least <= 0:
         yield "at_least", f"at_least is {slo.at_least:g}, and no throughput is lower; write a number above 0"
+    if slo.confidence is not None and slo.confidence > _SUREST:
+        said = f"confidence is {slo.confidence!r}, and a bound that sure tells nothing; write {_SUREST} or less"
+        yield "confidence", said
 
 
 def _groups(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
     for label in slo.by:
         if label in _OWN_LABELS:
             yield "by", f"by names {label}, a label of the rules' own; take it out"
+        elif label.startswith("__"):
+            yield "by", f"by names {label}, and labels that begin with __ are Prometheus' own; take it out"
+        elif label.lower() in _NUMBERS:
+            yield "by", f"by names {label}, which PromQL reads as a number; give the label another name"
     if dialect is None or slo.sli not in dialect.slis or dialect.events is None or slo.is_given:
         return
     if slo.codes and "status" not in dialect.labels:
@@ -104,7 +115,8 @@ def _unknown_sli(service: Service, slo: Slo, dialect: Dialect | None) -> Told | 
         return "", f"services of kind {service.kind} have no SLI of their own; {mend}"
     if slo.sli not in slis:
         own = f"dialect {dialect.name} of kind {service.kind}" if dialect else f"kind {service.kind}"
-        return "", f"sli {slo.sli!r} is not known for {own}; {guess(slo.sli, [*slis, *_JUDGED_BY_VALUE])}"
+        known = dict.fromkeys((*slis, *_JUDGED_BY_VALUE))
+        return "", f"sli {slo.sli!r} is not known for {own}; {guess(slo.sli, list(known))}"
     return None
 
 
@@ -119,6 +131,9 @@ def _labels(slo: Slo, dialect: Dialect) -> Iterator[Told]:
 def _patterns(slo: Slo) -> Iterator[Told]:
     for field, patterns in (("exclude", slo.exclude), ("bad", slo.bad_labels)):
         for label, pattern in patterns.items():
+            if label in _NO_FILTERS or label.startswith("__"):
+                yield f"{field}.{label}", f"{field} names {label}, which Prometheus or the rules set; take it out"
+                continue
             try:
                 example_of(pattern)
             except ValueError as error:
@@ -164,30 +179,41 @@ def _given(slo: Slo) -> Iterator[Told]:
     for field, text in {**texts, "value": slo.value}.items():
         if text is None:
             continue
-        if field != "value" and not _PLACEHOLDER.search(text):
-            yield (
-                field,
-                f"{field} lacks {{{{window}}}}: it is asked over several; write such as rate(metric[{{{{window}}}}])",
-            )
-            continue
-        if field == "value" and _PLACEHOLDER.search(text):
-            yield field, "value holds {{window}}, and judges one moment; write a window of your own, such as 5m"
-            continue
-        if "#" in _QUOTED.sub("", text):
-            yield field, f"{field} holds a comment; take it out, or write it as one of YAML"
-            continue
-        try:
-            nodes[field] = promql_parser.parse(_PLACEHOLDER.sub("5m", text))
-        except ValueError as error:
-            yield field, f"{field} is not PromQL: {error}"
-            continue
-        kind = _type(nodes[field])
-        if kind != "an instant vector":
-            mend = (
-                "write one such as sum(rate(metric[{{window}}]))" if field != "value" else "write such as max(metric)"
-            )
-            yield field, f"{field} is {kind}, and must be an instant vector; {mend}"
+        wrong = _text(field, text)
+        if wrong is None:
+            try:
+                nodes[field] = promql_parser.parse(PLACEHOLDER.sub("5m", text))
+            except ValueError as error:
+                wrong = f"{field} is not PromQL: {error}"
+            else:
+                wrong = _vector(field, nodes[field])
+        if wrong is not None:
+            yield field, wrong
     yield from _larger(nodes)
+
+
+def _text(field: str, text: str) -> str | None:
+    """Return what is wrong with PromQL before anything reads it."""
+    bare = _QUOTED.sub('""', text)
+    if field != "value" and not PLACEHOLDER.search(bare):
+        return f"{field} lacks {{{{window}}}}: it is asked over several; write such as rate(metric[{{{{window}}}}])"
+    if field == "value" and PLACEHOLDER.search(text):
+        return "value holds {{window}}, and judges one moment; write a window of your own, such as 5m"
+    if "#" in bare:
+        return f"{field} holds a comment; take it out, or write it as one of YAML"
+    steps = len(_STEPS.findall(re.sub(r"\{[^{}]*\}", "", PLACEHOLDER.sub("5m", bare))))
+    if steps > _MOST_STEPS:
+        mend = f"record parts of it by rules of your own, until {_MOST_STEPS} are left"
+        return f"{field} has {steps} operators and parentheses, which is more than can be read; {mend}"
+    return None
+
+
+def _vector(field: str, node: Any) -> str | None:
+    kind = _type(node)
+    if kind == "an instant vector":
+        return None
+    mend = "write such as max(metric)" if field == "value" else "write one such as sum(rate(metric[{{window}}]))"
+    return f"{field} is {kind}, and must be an instant vector; {mend}"
 
 
 def _type(node: Any) -> str:

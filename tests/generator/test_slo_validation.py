@@ -79,6 +79,18 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"dialect": "blackbox"}, OK | {"budgeting": "timeslices"}, "budgeting", "take budgeting out"),
     ({}, LATENCY | {"value": "max(seconds)"}, "value", "value judges moments, and a latency SLO judges events"),
     ({}, FLOW | {"at_least": 0}, "at_least", "at_least is 0, and no throughput is lower; write a number above 0"),
+    # What a tool behind would refuse, or not bear.
+    ({}, RAW | {"total": 'rate(seen{a="{{window}}"}[5m])'}, "total", "total lacks {{window}}"),
+    ({}, RAW | {"total": "rate(seen[1{{window}}])"}, "total", "total lacks {{window}}"),
+    ({}, RAW | {"total": "rate(seen[{{window}}])" + " + rate(seen[5m])" * 201}, "total", "total has 403 operators and parentheses, which is more than can be read; record parts of it by rules of your own"),
+    ({}, FULL | {"value": "(" * 10_000 + "used" + ")" * 10_000}, "value", "value has 10000 operators and parentheses"),
+    ({}, OK | {"by": ["NaN"]}, "by", "by names NaN, which PromQL reads as a number"),
+    ({}, OK | {"by": ["__name__"]}, "by", "by names __name__, and labels that begin with __ are Prometheus' own; take it out"),
+    ({}, OK | {"exclude": {"__name__": "x"}}, "__name__", "exclude names __name__, which Prometheus or the rules set; take it out"),
+    ({}, OK | {"bad": {"job": "x"}}, "job", "bad names job, which Prometheus or the rules set; take it out"),
+    ({}, OK | {"bad": {"http_route": "(" * 400 + ")" * 400}}, "http_route", "has more than 20 ( within each other; take some out"),
+    ({}, OK | {"bad": {"http_route": "[a&&b]"}}, "http_route", "holds a [ that cannot be read there"),
+    ({}, OK | {"confidence": 99.99999999999999}, "confidence", "confidence is 99.99999999999999, and a bound that sure tells nothing; write 99.9999 or less"),
 ]  # fmt: skip
 
 
@@ -105,6 +117,7 @@ def test_an_slo_that_cannot_be_formed_is_told_at_its_place(
         ({}, FRESH | {"value": 'max(seen{a="#1"})'}),
         ({}, RAW | {"total": 'rate(good{a="1"}[{{window}}])', "good": 'rate(good{a="1",b="2"}[{{window}}])'}),
         ({}, RAW | {"good": "sum(rate(good[{{ window }}]))"}),
+        ({}, RAW | {"good": 'sum(rate(good{a=~"' + "(-)" * 300 + '"}[{{window}}]))'}),
         ({}, FRESH | {"value": "vector(time())"}),
         ({}, FRESH | {"value": "-(-max(seen))"}),
     ],
