@@ -8,7 +8,8 @@ from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
 from .moments import instant
 from .problems import CatalogError, Position, Problem, SeawallError, Severity
 from .schema import json_schema
-from .service import AlertOverride, Capacity, Dependency, Maintenance, Mitigation, RunbookNotes, Service, Slo
+from .service import AlertOverride, Capacity, Dependency, Maintenance, Mitigation, RunbookNotes, Service
+from .slo import Slo
 from .values import Duration, Hours, HoursRange
 
 __all__ = [

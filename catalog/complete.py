@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from .model import Defaults
-from .service import Service, Slo
+from .service import Service
+from .slo import Slo
 from .values import Duration
 
 # What is measured, where the name of the SLO is not already the name of an SLI.

@@ -88,3 +88,10 @@ Timezone = Annotated[str, BeforeValidator(_timezone)]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": _MOMENT})]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "pattern": _DAY})]
 Receivers = dict[str, dict[str, Any]]
+
+
+def shape(value: Any) -> str | None:
+    """Return whether YAML gave a list, a mapping or a text, where a field takes several of them."""
+    if isinstance(value, list | tuple):
+        return "list"
+    return "mapping" if isinstance(value, dict) else "text" if isinstance(value, str) else None

@@ -12,7 +12,8 @@ from .findings import Findings
 from .model import Campaign, Defaults, Team
 from .moments import instant
 from .places import Path
-from .service import AlertOverride, Maintenance, Service, Slo
+from .service import AlertOverride, Maintenance, Service
+from .slo import Slo
 from .values import Duration
 from .wording import field_name, quoted
 

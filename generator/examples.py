@@ -10,6 +10,7 @@ from seawall.catalog import Slo
 from .dialects import Counts, Dialect
 from .patterns import example_of, matches
 from .slis import classified, route_regex
+from .text import promql_string
 
 _GOOD: Final = ("good", "slow", "throttled", "shed", "bad")
 _BAD: Final = ("bad", "shed", "good", "throttled")
@@ -40,6 +41,12 @@ def events_of(slo: Slo, dialect: Dialect) -> Dialect:
 def counts_event(slo: Slo, dialect: Dialect, labels: _Labels) -> bool:
     """Whether *slo* counts an event of *dialect* with these labels."""
     return _counts(slo, dialect, classified(slo, dialect), labels)
+
+
+def group_matchers(slo: Slo, dialect: Dialect) -> str:
+    """Return the matchers, each after a comma, of the group of *slo* in which the dialect's good example is."""
+    labels = {**dialect.example.get("base", {}), **dialect.example.get("good", {})}
+    return "".join(f',{label}="{promql_string(labels[label])}"' for label in slo.by if labels.get(label))
 
 
 def _restricts(slo: Slo) -> bool:

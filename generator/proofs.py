@@ -11,12 +11,12 @@ from seawall.catalog import Duration, Position, Service, Slo
 
 from . import fixtures
 from .dialects import Dialect
-from .examples import events_of
+from .examples import events_of, group_matchers
 from .model import Alert
 from .naming import PLAIN, matchers, slo_selector
 from .packs import AlertTemplate, Pack, Packs
 from .slis import is_timed
-from .text import Template, TemplateError, number, promql_string
+from .text import Template, TemplateError, number
 
 _IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
@@ -219,13 +219,7 @@ def _groups(slo: Slo, dialect: Dialect | None) -> str:
     """Return the matchers of the group in which the events of the dialect's example are."""
     if dialect is None or slo.is_given:
         return ""
-    return group_matchers(slo, events_of(slo, dialect).example)
-
-
-def group_matchers(slo: Slo, example: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the matchers, each after a comma, of the group in which the good events of *example* are."""
-    labels = {**example.get("base", {}), **example.get("good", {})}
-    return "".join(f',{label}="{promql_string(labels[label])}"' for label in slo.by if labels.get(label))
+    return group_matchers(slo, events_of(slo, dialect))
 
 
 def labels_of(service: Service, dialect: Dialect | None) -> dict[str, str]:

@@ -10,10 +10,10 @@ from seawall.catalog import Service, Slo
 
 from . import fixtures
 from .dialects import Dialect
-from .examples import counts_event, events_of
+from .examples import counts_event, events_of, group_matchers
 from .naming import matchers, slo_selector
 from .packs import Packs, Scenario
-from .proofs import bounds, filled, group_matchers, labels_of, matched, scaled
+from .proofs import bounds, filled, labels_of, matched, scaled
 from .slis import is_timed
 from .slo_chain import SAMPLED, SEEN
 from .text import evaluate, number
@@ -153,7 +153,7 @@ class Subject:
         for each in self.events:
             labels = {**each.example.get("base", {}), **each.example["good"]}
             if counts_event(slo, self.dialect, labels):
-                found[group_matchers(slo, each.example)] += usual / len(self.events)  # type: ignore[assignment]
+                found[group_matchers(slo, each)] += usual / len(self.events)  # type: ignore[assignment]
         return found
 
     def _sel(self, key: str) -> str:
