@@ -14,8 +14,9 @@ TODAY = date(2026, 11, 1)  # a fixed day: past overrides and maintenance would o
 def main(example: Path) -> None:
     """Make the folder ``rendered`` of *example* hold exactly what its catalog renders to, as plain files."""
     folder = example / "rendered"
+    made = render(load(example / "catalog.yaml", today=TODAY), load_packs())  # before anything is removed: it may fail
     shutil.rmtree(folder, ignore_errors=True)
-    for artifact in render(load(example / "catalog.yaml", today=TODAY), load_packs()):
+    for artifact in made:
         path = folder / artifact.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(artifact.content)
