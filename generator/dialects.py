@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from seawall.catalog import SeawallError, Service
 
+from .dialect_texts import unreadable
 from .guesses import guess
 from .naming import PLAIN, PUSHED, Naming
 from .sources import Node, PackError, Sources
@@ -152,6 +153,8 @@ def _read(name: str, node: Node) -> Dialect:
         service=_naming(fields["service"]) if "service" in fields else PLAIN,
         example=example,
     )
+    for place, said in unreadable(fields, latency):
+        raise PackError(place.position, said)
     for place, label in _unknown_labels(fields, latency, found):
         known = ", ".join(sorted(_known_labels(found)))
         raise PackError(

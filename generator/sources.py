@@ -77,6 +77,10 @@ class Node:
             mark = error.problem_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             raise PackError(Position(source.name, line, column), f"is not YAML: {error.problem}") from None
+        except yaml.YAMLError as error:
+            raise PackError(Position(source.name), f"is not YAML: {error}") from None
+        except RecursionError:
+            raise PackError(Position(source.name), "is nested too deep to be read; take levels out") from None
         if node is None:
             raise PackError(Position(source.name), "is empty")
         return cls(node, source.name)

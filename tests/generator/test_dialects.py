@@ -27,6 +27,15 @@ BROKEN: Final = {
     "a unit that is no number": ("    events:", "    seconds_per_unit: ms\n    events:", 4, "seconds_per_unit is 'ms', not a number"),
     "no kinds": (HOUSE[HOUSE.index("kinds") :], "", 1, "lacks 'kinds'"),
     "not YAML": ("title: House", "title: [House", 2, "is not YAML"),
+    "a metric of two words": ("house_requests_total", "house requests", 4, "events is 'house requests', which is not the name of a metric"),
+    "matchers that end too soon": ("'code=~\"5..\"'", "'} or vector(1) #'", 5, "which is not matchers; write such as"),
+    "a pattern that is none": ("5..", "(", 5, "which PromQL does not read: illegal regex"),
+    "a label of two words": ("status: code", "status: the code", 6, "which is not the name of a label"),
+    "a bound below zero": ("    events:", "    bounds: [-1]\n    events:", 4, "bounds is -1; write numbers from 0 on, without +Inf"),
+    "a unit of nothing": ("    events:", "    seconds_per_unit: 0\n    events:", 4, "seconds_per_unit is 0; write a number above 0"),
+    "a name's pattern that is none": ("    events:", "    service: {label: svc, pattern: '(NAME'}\n    events:", 4, "pattern: '(NAME' lacks a )"),
+    "nested too deep": ("title: House", "title: " + "[" * 5000, 1, "is nested too deep to be read"),
+    "what is no text": ("title: House", "title: \u0007", 1, "is not YAML: "),
     "a key twice": ("kinds:", "title: House\nkinds:", 2, "key 'title' stands twice; first in line 1"),
 }  # fmt: skip
 
