@@ -247,7 +247,13 @@ def _query(service: Service, course: Course) -> str:
 
 def _said(promtool: Path, test: Path, many: int) -> str:
     """Return what *promtool* says of a file of *many* tests."""
-    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": _TIMEOUT, "stdin": subprocess.DEVNULL}
+    options: dict[str, Any] = {
+        "capture_output": True,
+        "text": True,
+        "errors": "replace",
+        "timeout": _TIMEOUT,
+        "stdin": subprocess.DEVNULL,
+    }
     environment = {"GOGC": _COLLECT, **os.environ}
     try:
         done = subprocess.run([str(promtool), "test", "rules", str(test)], check=False, env=environment, **options)

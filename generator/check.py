@@ -144,7 +144,9 @@ def _too_old(tool: Path, files: Sequence[Path], *, require: bool) -> Finding:
 def _version(tool: Path) -> str:
     """Return the version that a promtool says, or nothing where it says none."""
     try:
-        done = subprocess.run([str(tool), "--version"], check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [str(tool), "--version"], check=False, capture_output=True, text=True, errors="replace", timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = re.search(r"version (\d+\.\d+[.\d]*)", done.stdout + done.stderr)
@@ -180,7 +182,13 @@ def _amtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
 
 
 def _run(what: str, command: Sequence[str]) -> Iterator[Finding]:
-    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": _TIMEOUT, "stdin": subprocess.DEVNULL}
+    options: dict[str, Any] = {
+        "capture_output": True,
+        "text": True,
+        "errors": "replace",
+        "timeout": _TIMEOUT,
+        "stdin": subprocess.DEVNULL,
+    }
     environment = {"GOGC": _COLLECT, **os.environ}
     try:
         done = subprocess.run(command, check=False, env=environment, **options)

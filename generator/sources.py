@@ -79,8 +79,6 @@ class Node:
             raise PackError(Position(source.name, line, column), f"is not YAML: {error.problem}") from None
         except yaml.YAMLError as error:
             raise PackError(Position(source.name), f"is not YAML: {error}") from None
-        except RecursionError:
-            raise PackError(Position(source.name), "is nested too deep to be read; take levels out") from None
         if node is None:
             raise PackError(Position(source.name), "is empty")
         return cls(node, source.name)

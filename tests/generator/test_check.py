@@ -135,6 +135,21 @@ def test_a_tool_that_cannot_be_run_is_a_finding(catalog: Path, tmp_path: Path, m
     assert "promtool check rules: did not end: " in result.stderr
 
 
+def test_a_tool_that_writes_no_utf_8_is_a_finding(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it wrote is told as far as it is text."""
+    for name in ("promtool", "amtool"):
+        tool = tmp_path / name
+        tool.write_text("#!/bin/sh\nprintf '\\377 broken'\nexit 1\n")
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    result = run("check", catalog)
+
+    assert 1 == result.exit_code
+    assert "promtool check rules: \ufffd broken" in result.stderr
+
+
 def test_a_tier_one_service_without_a_mitigation_of_its_own_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

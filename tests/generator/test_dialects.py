@@ -34,7 +34,7 @@ BROKEN: Final = {
     "a bound below zero": ("    events:", "    bounds: [-1]\n    events:", 4, "bounds is -1; write numbers from 0 on, without +Inf"),
     "a unit of nothing": ("    events:", "    seconds_per_unit: 0\n    events:", 4, "seconds_per_unit is 0; write a number above 0"),
     "a name's pattern that is none": ("    events:", "    service: {label: svc, pattern: '(NAME'}\n    events:", 4, "pattern: '(NAME' lacks a )"),
-    "nested too deep": ("title: House", "title: " + "[" * 5000, 1, "is nested too deep to be read"),
+    "nested too deep": ("title: House", "title: " + "[" * 5000, 1, "is not YAML: exceeded maximum nesting depth"),
     "what is no text": ("title: House", "title: \u0007", 1, "is not YAML: "),
     "a key twice": ("kinds:", "title: House\nkinds:", 2, "key 'title' stands twice; first in line 1"),
 }  # fmt: skip
