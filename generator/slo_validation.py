@@ -7,15 +7,17 @@ from typing import Any, Final
 import promql_parser
 
 from seawall import conventions
-from seawall.catalog import Catalog, Duration, Problem, Service, Severity, Slo
+from seawall.catalog import PAIRS, Catalog, Duration, Problem, Service, Severity, Slo
 
 from .dialects import Dialect
 from .examples import events_of
 from .guesses import guess
 from .patterns import example_of
-from .slis import PLACEHOLDER, classified
+from .slis import PLACEHOLDER, classified, is_timed
+from .slo import SECONDS
 
 _SHORTEST: Final = Duration(2 * 86400)  # what is kept an hour apart shows a day of history for certain
+_SHORTEST_LONG: Final = min(SECONDS[pair.window] for pair in PAIRS)
 _JUDGED_BY_VALUE: Final = ("freshness", "saturation", "throughput", "probe")
 _CODE: Final = r"[A-Za-z0-9_]+"
 _QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
@@ -66,6 +68,9 @@ def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[T
 
 def _contradictions(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
     """What is right alone, and says nothing together."""
+    if is_timed(slo, dialect) and slo.floor is not None and slo.floor > _SHORTEST_LONG:
+        said = f"floor is {slo.floor} bad seconds, and the shortest long window has {_SHORTEST_LONG}"
+        yield "floor", f"{said}: its page could never fire; write {_SHORTEST_LONG} or less"
     judges_events = slo.sli in ("availability", "latency") and dialect is not None and dialect.events is not None
     if slo.is_raw and slo.sli in ("throughput", "probe"):
         yield "total", f"total counts events, and sli {slo.sli} judges moments; write another sli, or value: for total:"

@@ -153,3 +153,13 @@ def test_one_of_several_thresholds_is_told_at_its_own_line(tmp_path: Path) -> No
     [problem] = validate(loaded(text, tmp_path), packs())
     assert (12, 18) == (problem.position.line, problem.position.column)
     assert "SLO 'latency-777ms': no bucket ends at 777ms" in problem.message
+
+
+def test_a_floor_of_time_that_no_window_holds_is_refused(tmp_path: Path) -> None:
+    """An hour has 3600 bad seconds at most; events have no such bound."""
+    probe = {"sli": "availability", "objective": 99.9}
+    said = "floor is 3601 bad seconds, and the shortest long window has 3600: its page could never fire; write 3600 or less"
+    [(place, message)] = told(tmp_path, {**probe, "floor": 3601}, dialect="blackbox")
+    assert ("floor", True) == (place, message.endswith(said))
+    assert [] == told(tmp_path, {**probe, "floor": 3600}, dialect="blackbox")
+    assert [] == told(tmp_path, {**probe, "floor": 3601})
