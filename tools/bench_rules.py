@@ -149,12 +149,12 @@ class Bench:
         return self._tracks(found, reads)
 
     def _tracks(self, found: list[Any], reads: dict[str, tuple[float, float]]) -> dict[Labels, Track]:
-        """Return a track a name: numbers around the median of what was recorded, as different as those of a ratio."""
+        """Return a track a name and SLO: numbers around the median of what was recorded, so that no alert fires."""
         values = defaultdict(list)
         for each in found:
-            values[each["metric"]["__name__"]].append(float(each["value"][1]))
-        tracks = {name: self._track(statistics.median(values[name]), *reads[name]) for name in values}
-        return {tuple(sorted(each["metric"].items())): tracks[each["metric"]["__name__"]] for each in found}
+            values[_kind(each["metric"])].append(float(each["value"][1]))
+        tracks = {kind: self._track(statistics.median(values[kind]), *reads[kind[0]]) for kind in values}
+        return {tuple(sorted(each["metric"].items())): tracks[_kind(each["metric"])] for each in found}
 
     def _track(self, value: float, step: float, back: float) -> Track:
         start = self._now - int(1000 * back)
@@ -206,6 +206,10 @@ def _found(rule_set: RuleSet, cpu: float, passes: list[Any], samples: dict[str, 
         if samples[group["name"]]
     )
     return Found(rule_set, seconds / len(passes), read, cpu * seconds / len(passes), by_rule)
+
+
+def _kind(metric: dict[str, str]) -> tuple[str, str]:
+    return metric["__name__"], metric.get("slo", metric.get("sloth_slo", ""))
 
 
 def _name(rule: dict[str, Any]) -> str:
