@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from scenarios import catalog, loaded
+from scenarios import catalog, loaded, rendered
 
 from seawall.catalog import Catalog
 from seawall.generator.alike import alike
@@ -91,3 +91,12 @@ def test_a_file_of_no_service_is_a_group_too(tmp_path: Path) -> None:
     tests = put(tmp_path, {"seawall": (TEST, RULE), "shop": (TEST, RULE)})
     found = alike(tmp_path, of(tmp_path, "shop"), tests)
     assert [["seawall"], ["shop"]] == sorted([file.stem for file in group] for group in found)
+
+
+def test_services_with_the_same_slos_are_run_as_one(tmp_path: Path) -> None:
+    """As they are rendered, groups of rules and all."""
+    text = catalog({name: {"availability": {"objective": 99}} for name in ("shop", "cart", "till")})
+    folder = rendered(text, tmp_path)
+    tests = sorted((folder / "prometheus/tests").glob("*.slos*.yml"))
+    found = alike(folder, loaded(text, tmp_path), tests)
+    assert len(tests) == 3 * len(found)
