@@ -23,14 +23,13 @@ from .render import STACK, iterate
 from .scenarios import INTERVAL, Course, Series, Subject
 from .slo import QUICK_WINDOWS, SLOW_WINDOWS
 from .text import TemplateError, counted
+from .tools import ran
 from .variables import variables
 from .yaml_out import dump
 
-_TIMEOUT: Final = 1800
 HOURS: Final = 2
 _FAULT: Final = HOURS * 3600
 _LONG_WINDOWS: Final = frozenset((*QUICK_WINDOWS, *SLOW_WINDOWS))
-_COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage
 # Alerts over up to an hour are played after an hour of health, minute by minute. Longer windows need six hours of it,
 # and those of days three days: as many samples as evaluations, five minutes apart, would have left.
 _QUICK: Final = Course(well=3600, fault=_FAULT, evaluation=60)
@@ -247,16 +246,8 @@ def _query(service: Service, course: Course) -> str:
 
 def _said(promtool: Path, test: Path, many: int) -> str:
     """Return what *promtool* says of a file of *many* tests."""
-    options: dict[str, Any] = {
-        "capture_output": True,
-        "text": True,
-        "errors": "replace",
-        "timeout": _TIMEOUT,
-        "stdin": subprocess.DEVNULL,
-    }
-    environment = {"GOGC": _COLLECT, **os.environ}
     try:
-        done = subprocess.run([str(promtool), "test", "rules", str(test)], check=False, env=environment, **options)
+        done = ran([str(promtool), "test", "rules", str(test)])
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SeawallError(f"{promtool}: did not end: {error}") from None
     said = f"{done.stdout}{done.stderr}"

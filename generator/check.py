@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import promql_parser
 
@@ -22,14 +22,13 @@ from .packs import Packs
 from .render import view
 from .routing import routing_warnings
 from .text import counted
+from .tools import ran
 from .validation import validate
 
 TOOLS: Final = ("promtool", "amtool")
 UNREAD: Final = "promtool test rules of native histograms"  # where it is too old
 _GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
-_TIMEOUT: Final = 1800
 _NAMED: Final = 3
-_COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
 NATIVE: Final = b"{{schema:"  # how promtool's tests write a native histogram
 READS_NATIVE: Final = (3, 4)  # from then on in several phases after each other, with one since 2.47
 _PACKAGES: Final = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
@@ -182,16 +181,8 @@ def _amtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
 
 
 def _run(what: str, command: Sequence[str]) -> Iterator[Finding]:
-    options: dict[str, Any] = {
-        "capture_output": True,
-        "text": True,
-        "errors": "replace",
-        "timeout": _TIMEOUT,
-        "stdin": subprocess.DEVNULL,
-    }
-    environment = {"GOGC": _COLLECT, **os.environ}
     try:
-        done = subprocess.run(command, check=False, env=environment, **options)
+        done = ran(command)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Finding(what, f"did not end: {error}")
         return
