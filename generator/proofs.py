@@ -242,9 +242,9 @@ def _key(text: str) -> Template:
 def matched(own: str, series: str) -> str:
     """Return *series* with a service's *own* matchers among its labels, unless it names a job itself."""
     metric, _, inside = series.partition("{")
-    more = inside.rstrip("}")
+    more = inside.rstrip("}").strip()
     if re.search(r'(^|,)job="', more):
-        return series
+        return f"{metric}{{{more}}}"
     return f"{metric}{{{own},{more}}}" if more else f"{metric}{{{own}}}"
 
 

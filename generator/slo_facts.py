@@ -9,7 +9,7 @@ from . import slo as arithmetic
 from .dialects import Dialect
 from .naming import slo_selector
 from .slis import is_timed, slo_events
-from .slo_chain import KEPT
+from .slo_chain import KEPT, PERIOD
 from .text import Raw, number
 
 _FLOOR: Final = 10
@@ -52,6 +52,16 @@ class SloFacts:
         """How long what is left of the budget lasts at the alert's own burn rate, which is ``$value``."""
         query = f"clamp_min({remaining(self.sel, self.by)}, 0) * {number(self.days * 86400)} / %f"
         return Raw(_answer(query, (*self.by, None), "humanizeDuration", "a time that nothing tells"))
+
+    @property
+    def recent(self) -> Raw:
+        """Events a second of the last half hour."""
+        return Raw(f"slo:total:rate30m{{{self.sel}}}")
+
+    @property
+    def yesterday(self) -> Raw:
+        """The same a day ago: a region sleeps when another one wakes."""
+        return Raw(f"avg_over_time({PERIOD['total']}{{{self.sel}}}[1h] offset 1d)")
 
     @property
     def many(self) -> float:

@@ -23,6 +23,8 @@ class _GoField:
     def __getattr__(self, name: str) -> Raw:
         return Raw("{{ $labels." + name + " }}")
 
+    __getitem__ = __getattr__
+
 
 class _GoValue:
     """The alert's value, in the words of its unit: ``{{ value.percent }}``, ``{{ value.duration }}``, …"""
@@ -53,6 +55,7 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
         "watched": service.is_scraped or service.is_probed,
         "slos": facts,
         "event_slos": [each for each in facts if not each.timed],
+        "shares": _shares(dialect, facts),
         "slis": {slo.sli for slo in service.slos.values()},
         "burns": burns(service, facts),
         "dependencies": closure(catalog, service),
@@ -65,6 +68,13 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
         "outside_campaigns": Raw(outside_campaigns(catalog, service)),
     }
     return scope | (_event_functions(dialect, service, facts) if dialect and dialect.events else {})
+
+
+def _shares(dialect: Dialect | None, facts: list[SloFacts]) -> list[SloFacts]:
+    """Return one SLO of each grouping whose groups share the traffic all day, as regions do and routes do not."""
+    routes = {"http_route", *(dialect.labels.get("route", "") for dialect in [dialect] if dialect)}
+    found = {each.by: each for each in reversed(facts) if each.by and not each.timed and routes.isdisjoint(each.by)}
+    return list(reversed(found.values()))
 
 
 def _usual(service: Service, facts: list[SloFacts], requests: Any) -> dict[str, Raw]:
