@@ -1,0 +1,53 @@
+"""Where the middleware goes into a framework, once the application has imported it.
+
+A route is what the framework itself matched, noted as it hands the request over: matching again costs more with every
+route, and a path would make a series of every address that a scanner tries.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final
+
+from wrapt import register_post_import_hook
+
+from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.http_server import HttpServerMetrics
+from seawall.instrumentation.tracing import ServerTracer
+from seawall.instrumentation.worker import WorkerMetrics
+
+from .hooking import Telemetry
+
+__all__ = ["HOOKS", "Frameworks"]
+
+# The framework's module, and the file and function of this room that hook into it once it is imported.
+HOOKS: Final[dict[str, tuple[str, str]]] = {
+    "starlette.applications": ("starlette", "hook_applications"),
+    "starlette.routing": ("starlette", "hook_routes"),
+    "fastapi.applications": ("fastapi", "hook_applications"),
+    "fastapi.routing": ("fastapi", "hook_routes"),
+    "flask.app": ("flask", "hook_application"),
+    "werkzeug.middleware.dispatcher": ("flask", "hook_dispatcher"),
+}
+
+
+class Frameworks:
+    """Hook the middleware into the frameworks that the application imports."""
+
+    def __init__(
+        self, metrics: HttpServerMetrics, tracer: ServerTracer | None, worker: WorkerMetrics | None = None
+    ) -> None:
+        self._telemetry = Telemetry(metrics, tracer, worker or WorkerMetrics())
+
+    def hook(self) -> None:
+        """Wait for each framework's import; one that is imported already is hooked at once."""
+        for module in HOOKS:
+            register_post_import_hook(guarded(f"instrument {module}")(self._hook_of(module)), module)
+
+    def _hook_of(self, name: str) -> Callable[[Any], None]:
+        # What is not imported is not paid for: an application has one framework of them all.
+        file, function = HOOKS[name]
+
+        def hook(module: Any) -> None:
+            getattr(import_module(f".{file}", __name__), function)(module, self._telemetry)
+
+        return hook

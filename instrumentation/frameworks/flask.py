@@ -1,0 +1,44 @@
+"""Flask, and what werkzeug's dispatcher mounts: the template of the rule that matched."""
+
+from collections.abc import Iterable
+from functools import wraps
+from typing import Any
+
+from seawall.instrumentation import wsgi
+
+from .hooking import Telemetry, mount_of, note_error, observe_wsgi, replace, set_mounts
+
+
+def hook_application(module: Any, telemetry: Telemetry) -> None:
+    """Count what a Flask application answers, and know the exception that it made a 500 of."""
+    from flask.signals import got_request_exception
+
+    observe_wsgi(module.Flask, telemetry, flask_route)
+    got_request_exception.connect(_note_error)
+
+
+def hook_dispatcher(module: Any, _: Telemetry) -> None:
+    """Know under which prefixes werkzeug's dispatcher mounts applications."""
+    original = module.DispatcherMiddleware.__call__
+
+    @wraps(original)
+    def __call__(self: Any, environ: wsgi.Environ, start: wsgi.StartResponse) -> Iterable[bytes]:  # noqa: N807
+        set_mounts(environ, self.mounts)
+        return original(self, environ, start)  # type: ignore[no-any-return]
+
+    replace(module.DispatcherMiddleware, "__call__", __call__)
+
+
+def flask_route(environ: wsgi.Environ) -> str:
+    """Return the template of the rule that Flask matched, under the mount that dispatched to it; "" for none."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return "" if rule is None else f"{mount_of(environ.get(wsgi.REQUEST_KEY), environ)}{rule.rule}"
+
+
+def _note_error(_: Any, *, exception: BaseException, **__: Any) -> None:
+    from flask import request
+
+    observed = request.environ.get(wsgi.REQUEST_KEY)
+    if isinstance(observed, wsgi.WsgiRequest):
+        note_error(observed, exception)
+        observed.note_route()

@@ -1,0 +1,90 @@
+"""What every framework's hook is made of: where the middleware goes in, and how a request is told its route."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final
+
+from seawall.instrumentation import asgi, wsgi
+from seawall.instrumentation.http_server import HttpServerMetrics
+from seawall.instrumentation.tracing import ServerTracer
+from seawall.instrumentation.worker import WorkerMetrics
+
+_MARK: Final = "__seawall__"
+_MOUNTS_KEY: Final = "seawall.mounts"
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """Hold what the hooks count and trace with."""
+
+    http: HttpServerMetrics
+    tracer: ServerTracer | None
+    worker: WorkerMetrics
+
+
+def replace(owner: Any, name: str, replacement: Any) -> None:
+    """Put *replacement* in the place of *owner*'s own attribute *name*, once."""
+    if not hasattr(owner.__dict__[name], _MARK):
+        setattr(replacement, _MARK, True)
+        setattr(owner, name, replacement)
+
+
+def observe_asgi(application: Any, telemetry: Telemetry, before: Any = None) -> None:
+    """Count the requests of the ASGI class *application*; *before* is given the instance and the scope of each."""
+    original = application.__dict__["__call__"]
+    metrics, tracer = telemetry.http, telemetry.tracer
+
+    @wraps(original)
+    async def __call__(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:  # noqa: N807
+        if scope["type"] == "http":
+            if before is not None:
+                before(self, scope)
+            if asgi.REQUEST_KEY not in scope:
+                await asgi.observe(original.__get__(self), metrics, tracer, scope, receive, send)
+                return
+        await original(self, scope, receive, send)
+
+    replace(application, "__call__", __call__)
+
+
+def observe_wsgi(application: Any, telemetry: Telemetry, route_of: wsgi.RouteOf) -> None:
+    """Count the requests of the WSGI class *application*; *route_of* reads the matched template from the environ."""
+    original = application.__dict__["__call__"]
+    metrics, tracer = telemetry.http, telemetry.tracer
+
+    @wraps(original)
+    def __call__(self: Any, environ: wsgi.Environ, start: wsgi.StartResponse) -> Iterable[bytes]:  # noqa: N807
+        if wsgi.REQUEST_KEY in environ:
+            return original(self, environ, start)  # type: ignore[no-any-return]
+        return wsgi.observe(original.__get__(self), metrics, tracer, route_of, environ, start)
+
+    replace(application, "__call__", __call__)
+
+
+def noted_route(environ: wsgi.Environ) -> str:
+    """Return the route that the framework noted as it matched it; "" for none."""
+    return getattr(environ.get(wsgi.REQUEST_KEY), "route", None) or ""
+
+
+def note_error(request: Any, error: BaseException | None) -> None:
+    """Remember the exception that a framework answers a request's 500 for."""
+    if error is not None and hasattr(type(request), "error"):
+        request.error = error
+
+
+def set_mounts(environ: wsgi.Environ, mounts: Iterable[str]) -> None:
+    """Remember the prefixes under which a dispatcher mounts other applications."""
+    environ[_MOUNTS_KEY] = tuple(mounts)
+
+
+def mount_of(request: Any, environ: wsgi.Environ) -> str:
+    """Return the prefix under which the application mounted the one that *environ* came to."""
+    if isinstance(request, asgi.AsgiRequest):
+        return request.mount
+    mounts = environ.get(_MOUNTS_KEY)
+    if not mounts:
+        return ""
+    # Only what the application mounted: a proxy's prefix can be anything that a client sends.
+    script = environ.get("SCRIPT_NAME", "")
+    return next((mount for mount in sorted(mounts, key=len, reverse=True) if script.endswith(mount)), "")

@@ -1,0 +1,52 @@
+"""Starlette, and all that is built on its routes: the template of a route under those of its mounts."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from seawall.instrumentation import asgi
+
+from .hooking import Telemetry, observe_asgi, replace
+
+Note = Callable[[Any, asgi.AsgiRequest, asgi.Scope], None]
+
+
+def hook_applications(module: Any, telemetry: Telemetry) -> None:
+    """Count what a Starlette application answers."""
+    observe_asgi(module.Starlette, telemetry)
+
+
+def hook_routes(module: Any, _: Telemetry) -> None:
+    """Note the route that a request is handed to, and each mount on its way there."""
+    note_before(module.Route, note_route)
+    note_before(module.Mount, _note_mount)
+
+
+def note_before(route_class: Any, note: Note) -> None:
+    """Call *note* whenever a route of *route_class* is handed a request that is counted."""
+    original = route_class.__dict__["handle"]
+
+    @wraps(original)
+    def handle(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Awaitable[None]:
+        request = scope.get(asgi.REQUEST_KEY)
+        if request is not None:
+            note(self, request, scope)
+        return original(self, scope, receive, send)  # type: ignore[no-any-return]
+
+    replace(route_class, "handle", handle)
+
+
+def note_route(route: Any, request: asgi.AsgiRequest, scope: asgi.Scope) -> None:
+    """Note the template of *route*, with the prefix of what it was included in."""
+    # FastAPI 0.137 and newer keep the prefix of an included router beside the route.
+    included = scope.get("fastapi")
+    if included:
+        effective = included.get("effective_route_context")
+        if effective is not None and effective.original_route is route:
+            request.route = f"{request.mount}{effective.path}"
+            return
+    request.route = f"{request.mount}{route.path}" if request.mount else route.path
+
+
+def _note_mount(mount: Any, request: asgi.AsgiRequest, _: asgi.Scope) -> None:
+    request.mount += mount.path
