@@ -31,6 +31,9 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "exporter": ("seawall.exporters.commands:exporter", "Serve the metrics of this host and of probed services."),
         "portal": ("seawall.portal.commands:portal", "Serve services, runbooks and the alert inbox."),
     },
+    "Applications": {
+        "run": ("seawall.run:run", "Run a program, instrumented without a change."),
+    },
 }
 COMMANDS: Final = {name: place for section in SECTIONS.values() for name, (place, _) in section.items()}
 
@@ -59,11 +62,12 @@ class _Lazy(click.Group):
                 formatter.write_dl([(name, brief) for name, (_, brief) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        from seawall.catalog import SeawallError  # here, so that --help does not pay for pydantic
-
         try:
             return super().invoke(ctx)
-        except SeawallError as error:
+        except Exception as error:
+            # Who raises a SeawallError has imported it; --help and run do not pay for pydantic.
+            if not isinstance(error, getattr(sys.modules.get("seawall.catalog"), "SeawallError", ())):
+                raise
             click.echo(str(error), err=True)
             ctx.exit(1)
 

@@ -1,0 +1,1 @@
+"""The folder that ``seawall run`` puts in front of ``PYTHONPATH``."""
