@@ -1,11 +1,7 @@
 """The blind spots of a service: promtool plays its scenarios through its real rules, and says what fires when."""
 
-import os
 import re
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +16,10 @@ from .alerts import active_override
 from .check import NATIVE, READS_NATIVE
 from .packs import Packs, Scenario
 from .render import STACK, iterate
+from .runs import RunError, Runs, complaint, runs, scratch
 from .scenarios import INTERVAL, Course, Series, Subject
 from .slo import QUICK_WINDOWS, SLOW_WINDOWS
 from .text import TemplateError, counted
-from .tools import ran
 from .variables import variables
 from .yaml_out import dump
 
@@ -98,8 +94,7 @@ def blind_spots(
 ) -> list[Table]:
     """Return the table of each service in *names*, measured with the real *promtool*."""
     plays = [_Play(catalog, packs, catalog.services[name]) for name in names]
-    with tempfile.TemporaryDirectory(prefix="seawall-blind-spots-") as name:
-        folder = Path(name)
+    with scratch("blind-spots") as folder, runs() as tool_runs:
         for artifact in iterate(catalog, packs, only=frozenset({"rules"})):
             (folder / artifact.path).parent.mkdir(parents=True, exist_ok=True)
             (folder / artifact.path).write_bytes(artifact.content)
@@ -107,11 +102,10 @@ def blind_spots(
         many = sum(len(play.scenarios) for play in plays)
         progress(f"playing {counted(many, 'scenario')} of {counted(len(plays), 'service')}")
         answers: dict[str, list[Mapping[int, list[Sighting]]]] = {play.service.name: [] for play in plays}
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            runs = pool.map(lambda job: job[0].run(folder, promtool, job[1]), jobs)
-            for (play, _), answer in zip(jobs, runs, strict=True):
-                answers[play.service.name].append(answer)
-                progress(f"played those of {play.service.name}")
+        played = tool_runs.each(lambda job: job[0].run(folder, tool_runs, promtool, job[1]), jobs)
+        for (play, _), answer in zip(jobs, played, strict=True):
+            answers[play.service.name].append(answer)
+            progress(f"played those of {play.service.name}")
     return [play.table(answers[play.service.name]) for play in plays]
 
 
@@ -130,7 +124,7 @@ class _Play:
         every = range(len(self.scenarios))
         return [index for index in every if course is _QUICK or self.subject.spends_budget(self.scenarios[index])]
 
-    def run(self, folder: Path, promtool: Path, course: Course) -> dict[int, list[Sighting]]:
+    def run(self, folder: Path, tool_runs: Runs, promtool: Path, course: Course) -> dict[int, list[Sighting]]:
         """Return what each scenario shows to the alerts of *course*."""
         fixtures: dict[str, tuple[Series, list[int]]] = {}
         for index in self.indices(course):  # some are the same to a service without probes
@@ -138,7 +132,7 @@ class _Play:
             fixtures.setdefault(repr(series), (series, []))[1].append(index)
         test = folder / f"{self.service.name}.{course.evaluation}s.test.yml"
         test.write_bytes(dump(self._test(folder, course, [series for series, _ in fixtures.values()])))
-        found = dict(_answers(_said(promtool, test, len(fixtures)), course))
+        found = dict(_answers(_said(tool_runs, promtool, test, len(fixtures)), course))
         told = [[self._held(each, course) for each in found[at]] for at in range(len(fixtures))]
         return {index: told[at] for at, (_, same) in enumerate(fixtures.values()) for index in same}
 
@@ -244,18 +238,18 @@ def _query(service: Service, course: Course) -> str:
     return f"min by ({', '.join(_IDENTITY)}) (min_over_time(timestamp({alerts})[{span}]))"
 
 
-def _said(promtool: Path, test: Path, many: int) -> str:
+def _said(tool_runs: Runs, promtool: Path, test: Path, many: int) -> str:
     """Return what *promtool* says of a file of *many* tests."""
     try:
-        done = ran([str(promtool), "test", "rules", str(test)])
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SeawallError(f"{promtool}: did not end: {error}") from None
+        done = tool_runs.run([str(promtool), "test", "rules", str(test)])
+    except RunError as error:
+        raise SeawallError(f"{promtool}: {error}") from None
     said = f"{done.stdout}{done.stderr}"
     if len(_SCENARIO.findall(said)) != many and NATIVE in test.read_bytes():
         needed = ".".join(map(str, READS_NATIVE))
         raise SeawallError(f"{promtool}: cannot play native histograms; put promtool {needed} or newer on PATH")
     if len(_SCENARIO.findall(said)) != many:
-        raise SeawallError(f"{promtool}: the scenarios of {test.name} could not be played: {said.strip()}")
+        raise SeawallError(f"{promtool}: the scenarios of {test.name} could not be played: {complaint(done)}")
     return said
 
 

@@ -1,12 +1,8 @@
 """Proves a rendered folder: every expression parsed, then the real promtool and amtool, every proof run."""
 
-import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +17,15 @@ from .model import ServiceView
 from .packs import Packs
 from .render import view
 from .routing import routing_warnings
+from .runs import RunError, Runs, complaint, runs
 from .text import counted
-from .tools import ran
 from .validation import validate
 
 TOOLS: Final = ("promtool", "amtool")
 UNREAD: Final = "promtool test rules of native histograms"  # where it is too old
 _GRAFANA_VARIABLES: Final = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
 _NAMED: Final = 3
+_TOLD: Final = 10  # times at most that it is said how many proofs have run
 NATIVE: Final = b"{{schema:"  # how promtool's tests write a native histogram
 READS_NATIVE: Final = (3, 4)  # from then on in several phases after each other, with one since 2.47
 _PACKAGES: Final = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
@@ -65,18 +62,23 @@ def check(
     findings = [*_catalog_findings(catalog, packs)]
     progress(f"parsing the expressions of {counted(len(catalog.services), 'service')}")
     findings += [found for name in sorted(catalog.services) for found in _expressions(view(catalog, packs, name))]
-    for name in TOOLS:
-        tool = tools.get(name)
-        if tool is None:
-            severity = Severity.ERROR if require_tools else Severity.WARNING
-            mend = f"install it (Debian: {_PACKAGES[name]}), or run seawall up once"
-            text = f"is not on PATH, so its checks were left out; {mend}"
-            findings.append(Finding(name, text, severity))
-        elif name == "promtool":
-            findings += _promtool(tool, folder, catalog, progress, require=require_tools, every=every_proof)
-        else:
-            findings += _amtool(tool, folder, progress)
+    with runs() as tool_runs:
+        for name in TOOLS:
+            tool = tools.get(name)
+            if tool is None:
+                findings.append(_missing(name, require=require_tools))
+            elif name == "promtool":
+                promtool = _Promtool(tool_runs, tool, folder, progress)
+                findings += promtool.findings(catalog, require=require_tools, every=every_proof)
+            else:
+                findings += _amtool(tool_runs, tool, folder, progress)
     return findings
+
+
+def _missing(name: str, *, require: bool) -> Finding:
+    mend = f"install it (Debian: {_PACKAGES[name]}), or run seawall up once"
+    text = f"is not on PATH, so its checks were left out; {mend}"
+    return Finding(name, text, Severity.ERROR if require else Severity.WARNING)
 
 
 def _catalog_findings(catalog: Catalog, packs: Packs) -> Iterator[Finding]:
@@ -103,71 +105,68 @@ def _parse(what: str, expr: str) -> Iterator[Finding]:
         yield Finding(what, f"is not PromQL: {error}: {expr}")
 
 
-def _promtool(
-    tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, require: bool, every: bool
-) -> Iterator[Finding]:
-    rules = sorted((folder / conventions.RULES_DIR).glob("*.yml"))
-    progress(f"promtool check rules on {len(rules)} files")
-    yield from _run("promtool check rules", [str(tool), "check", "rules", *map(str, rules)])
-    progress("promtool check config")
-    yield from _run(
-        "promtool check config", [str(tool), "check", "config", str(folder / conventions.PROMETHEUS_CONFIG)]
-    )
-    tests = sorted((folder / conventions.TESTS_DIR).glob("*.yml"))
-    unread = _unread(tool, tests)
-    if unread:
-        yield _too_old(tool, unread, require=require)
-    runs = [file for file in tests if file not in unread]
-    yield from _proofs(tool, folder, catalog, progress, tests=runs, every=every)
+class _Promtool:
+    """promtool, and the *folder* that it reads."""
+
+    def __init__(self, tool_runs: Runs, tool: Path, folder: Path, progress: Progress) -> None:
+        self._runs, self._tool, self._folder, self._progress = tool_runs, str(tool), folder, progress
+
+    def findings(self, catalog: Catalog, *, require: bool, every: bool) -> Iterator[Finding]:
+        rules = sorted((self._folder / conventions.RULES_DIR).glob("*.yml"))
+        self._progress(f"promtool check rules on {len(rules)} files")
+        yield from _run(self._runs, "promtool check rules", [self._tool, "check", "rules", *map(str, rules)])
+        self._progress("promtool check config")
+        config = str(self._folder / conventions.PROMETHEUS_CONFIG)
+        yield from _run(self._runs, "promtool check config", [self._tool, "check", "config", config])
+        tests = sorted((self._folder / conventions.TESTS_DIR).glob("*.yml"))
+        version = self._version()
+        unread = _unread(version, tests)
+        if unread:
+            yield _too_old(version, unread, require=require)
+        readable = [file for file in tests if file not in unread]
+        yield from self._proofs([(file,) for file in readable] if every else alike(self._folder, catalog, readable))
+
+    def _version(self) -> str:
+        """Return the version that it says, or nothing where it says none."""
+        try:
+            done = self._runs.run([self._tool, "--version"])
+        except RunError:
+            return ""
+        found = re.search(r"version (\d+\.\d+[.\d]*)", done.stdout + done.stderr)
+        return found[1] if found else ""
+
+    def _proofs(self, groups: Sequence[tuple[Path, ...]]) -> Iterator[Finding]:
+        """Run the proofs; those of one group differ in names alone, and share a run."""
+        files = sum(map(len, groups))
+        shared = "" if len(groups) == files else f", which stand for {files} that differ in names alone"
+        self._progress(f"promtool test rules on {counted(len(groups), 'file')}{shared}")
+        for number, found in enumerate(self._runs.each(self._test, groups), 1):
+            if number * _TOLD // len(groups) > (number - 1) * _TOLD // len(groups) and number < len(groups):
+                self._progress(f"promtool test rules on {len(groups)} files: {number} done")
+            yield from found
+
+    def _test(self, files: Sequence[Path]) -> list[Finding]:
+        first, *others = files
+        stands = f" (and {counted(len(others), 'file')} like it: {_few(others)})" if others else ""
+        what, command = f"promtool test rules {first.name}{stands}", [self._tool, "test", "rules", str(first)]
+        return list(_run(self._runs, what, command))
 
 
-def _unread(tool: Path, tests: Sequence[Path]) -> list[Path]:
-    """Return the tests that this promtool cannot read, because native histograms are in them."""
-    version = _version(tool)
+def _unread(version: str, tests: Sequence[Path]) -> list[Path]:
+    """Return the tests that a promtool of that version cannot read, because native histograms are in them."""
     if not version or tuple(map(int, version.split(".")[:2])) >= READS_NATIVE:
         return []
     return [file for file in tests if NATIVE in file.read_bytes()]
 
 
-def _too_old(tool: Path, files: Sequence[Path], *, require: bool) -> Finding:
+def _too_old(version: str, files: Sequence[Path], *, require: bool) -> Finding:
     needed = ".".join(map(str, READS_NATIVE))
     names = ", ".join(file.name for file in files)
     text = (
-        f"promtool {_version(tool)} cannot read them, so {counted(len(files), 'file')} of proofs went unread: {names}; "
+        f"promtool {version} cannot read them, so {counted(len(files), 'file')} of proofs went unread: {names}; "
         f"put promtool {needed} or newer on PATH"
     )
     return Finding(UNREAD, text, Severity.ERROR if require else Severity.WARNING)
-
-
-@cache
-def _version(tool: Path) -> str:
-    """Return the version that a promtool says, or nothing where it says none."""
-    try:
-        done = subprocess.run(
-            [str(tool), "--version"], check=False, capture_output=True, text=True, errors="replace", timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"version (\d+\.\d+[.\d]*)", done.stdout + done.stderr)
-    return found[1] if found else ""
-
-
-def _proofs(
-    tool: Path, folder: Path, catalog: Catalog, progress: Progress, *, tests: Sequence[Path], every: bool
-) -> Iterator[Finding]:
-    """Run the proofs; those that differ from another one in names alone share its run, unless *every* one is wanted."""
-    groups = [(file,) for file in tests] if every else alike(folder, catalog, tests)
-    shared = "" if len(groups) == len(tests) else f", which stand for {len(tests)} that differ in names alone"
-    progress(f"promtool test rules on {counted(len(groups), 'file')}{shared}")
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for found in pool.map(lambda files: _test(tool, files), groups):
-            yield from found
-
-
-def _test(tool: Path, files: Sequence[Path]) -> list[Finding]:
-    first, *others = files
-    stands = f" (and {counted(len(others), 'file')} like it: {_few(others)})" if others else ""
-    return list(_run(f"promtool test rules {first.name}{stands}", [str(tool), "test", "rules", str(first)]))
 
 
 def _few(files: Sequence[Path]) -> str:
@@ -175,16 +174,17 @@ def _few(files: Sequence[Path]) -> str:
     return ", ".join(names) + (", …" if len(files) > _NAMED else "")
 
 
-def _amtool(tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
+def _amtool(tool_runs: Runs, tool: Path, folder: Path, progress: Progress) -> Iterator[Finding]:
     progress("amtool check-config")
-    yield from _run("amtool check-config", [str(tool), "check-config", str(folder / conventions.ALERTMANAGER_CONFIG)])
+    config = str(folder / conventions.ALERTMANAGER_CONFIG)
+    yield from _run(tool_runs, "amtool check-config", [str(tool), "check-config", config])
 
 
-def _run(what: str, command: Sequence[str]) -> Iterator[Finding]:
+def _run(tool_runs: Runs, what: str, command: Sequence[str]) -> Iterator[Finding]:
     try:
-        done = ran(command)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        yield Finding(what, f"did not end: {error}")
+        done = tool_runs.run(command)
+    except RunError as error:
+        yield Finding(what, str(error))
         return
     if done.returncode != 0:
-        yield Finding(what, (done.stderr + done.stdout).strip())
+        yield Finding(what, complaint(done))

@@ -1,7 +1,6 @@
 """The commands of the generator: render, check, diff, explain, init."""
 
 import sys
-import tempfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -16,10 +15,12 @@ from .blind_spots_text import as_text
 from .check import TOOLS, UNREAD, Finding
 from .check import check as run_check
 from .diff import compare, unified
+from .endings import ends_tidily
 from .explain import explanation, known_service
 from .packs import Packs, load_packs
 from .questions import Answers, first_catalog
 from .render import PARTS, iterate
+from .runs import scratch
 from .text import counted
 from .tools import find_tool, find_tools
 from .validation import validate
@@ -68,6 +69,7 @@ def _progress(text: str) -> None:
     "--out", required=True, type=click.Path(path_type=Path), help="The folder to render into; new, empty or Seawall's."
 )
 @_ONLY
+@ends_tidily
 def render(catalog: Path, templates: Path | None, today: datetime | None, out: Path, only: str) -> None:
     """Render CATALOG, a file or a folder, into rules, tests, dashboards, runbooks, routing and targets.
 
@@ -108,6 +110,7 @@ def _summary(written: Written, out: Path) -> str:
 @click.option("--require-tools", is_flag=True, help="A missing promtool or amtool is an error.")
 @click.option("--every-proof", is_flag=True, help="Run proofs that differ in names alone, too.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
+@ends_tidily
 def check(
     catalog: Path,
     templates: Path | None,
@@ -126,8 +129,8 @@ def check(
     Exit code: 0 when nothing stops a release, 1 otherwise.
     """
     loaded, packs = _open(catalog, templates, today)
-    with tempfile.TemporaryDirectory(prefix="seawall-check-") as folder:
-        out = Path(folder) / "build"
+    with scratch("check") as folder:
+        out = folder / "build"
         written = write(iterate(loaded, packs), out)
         tools = find_tools(TOOLS)
         findings = run_check(
@@ -195,6 +198,7 @@ def diff(catalog: Path, templates: Path | None, today: datetime | None, against:
 @_TEMPLATES
 @_TODAY
 @click.option("--service", help="The service that it is about; with blind-spots, all where this is left out.")
+@ends_tidily
 def explain(alert: str, catalog: Path, templates: Path | None, today: datetime | None, service: str | None) -> None:
     """Explain ALERT of a service in CATALOG: what it means, its query, its numbers, who is told, its runbook.
 

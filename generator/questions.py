@@ -2,9 +2,7 @@
 
 import json
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -12,6 +10,7 @@ from seawall.catalog import CatalogError, SeawallError, Severity, load
 
 from .guesses import guess
 from .packs import Packs
+from .runs import scratch
 from .text import number
 from .validation import validate
 
@@ -71,8 +70,8 @@ def _name(given: str) -> str:
 
 def _check(packs: Packs, text: str) -> None:
     """Raise what is wrong with the answers, without the places: there is no file yet that has them."""
-    with tempfile.TemporaryDirectory(prefix="seawall-init-") as folder:
-        path = Path(folder) / "catalog.yaml"
+    with scratch("init") as folder:
+        path = folder / "catalog.yaml"
         path.write_text(text, encoding="utf-8")
         try:
             problems = validate(load(path), packs)

@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,23 +13,6 @@ TOOL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "alertmanager": ("prometheus-alertmanager", "alertmanager"),
     "amtool": ("amtool",),
 }
-
-_TIMEOUT: Final = 1800  # seconds
-_COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
-
-
-def ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Return what *command*, a tool, said; raise OSError or subprocess.TimeoutExpired where it did not end."""
-    return subprocess.run(
-        command,
-        check=False,
-        env={"GOGC": _COLLECT, **os.environ},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_TIMEOUT,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

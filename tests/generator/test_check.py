@@ -132,7 +132,7 @@ def test_a_tool_that_cannot_be_run_is_a_finding(catalog: Path, tmp_path: Path, m
     result = run("check", catalog)
 
     assert 1 == result.exit_code
-    assert "promtool check rules: did not end: " in result.stderr
+    assert "promtool check rules: cannot be started: Exec format error" in result.stderr
 
 
 def test_a_tool_that_writes_no_utf_8_is_a_finding(

@@ -1,0 +1,138 @@
+"""Runs promtool and amtool: several at once, in a folder of their own, and none of them beyond the end of Seawall."""
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from seawall.catalog import Duration, SeawallError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_TIMEOUT: Final = 1800  # seconds
+_COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+_CRASH: Final = re.compile(r"^(?:panic|fatal error): (.*)", re.MULTILINE)  # what Go writes over the trace
+
+
+class RunError(Exception):
+    """A tool that did not end by itself; the text says why."""
+
+
+@contextmanager
+def scratch(purpose: str) -> Iterator[Path]:
+    """Yield a new folder for *purpose* among the temporary ones, which is gone in the end.
+
+    Raise SeawallError where there is no place, or no room, for one.
+    """
+    mend = "set TMPDIR to a folder that can be written to and has room"
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=f"seawall-{purpose}-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SeawallError(f"there is no place for temporary files ({error.strerror}); {mend}") from None
+    with folder as name:
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise SeawallError(f"{name}: is full; {mend}") from None
+
+
+class Runs:
+    """The tools that run now; what they write for themselves goes into *folder*."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._is_over = False
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Return what *command* said; raise RunError where it could not be started, or did not end."""
+        try:
+            process = self._start(command)
+        except OSError as error:
+            raise RunError(f"cannot be started: {error.strerror}") from None
+        with process:
+            try:
+                out, err = process.communicate(timeout=_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                raise RunError(f"did not end within {Duration(_TIMEOUT)}, and was stopped") from None
+            finally:
+                _kill(process)
+                self._running.discard(process)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def each(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        """Yield what *work* makes of each of *jobs*, several at once; an error or a signal stops what still runs."""
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            try:
+                yield from pool.map(work, jobs)
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """End what runs, with all that it started; nothing more is started."""
+        with self._lock:
+            self._is_over = True
+            for process in tuple(self._running):
+                _kill(process)
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._is_over:
+                raise RunError("was stopped")
+            process = subprocess.Popen(
+                command,
+                env={"GOGC": _COLLECT, **os.environ, "TMPDIR": str(self._folder)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                process_group=0,  # so that what it starts ends with it
+            )
+            self._running.add(process)
+            return process
+
+
+@contextmanager
+def runs() -> Iterator[Runs]:
+    """Yield a way to run tools, whose own folder is gone in the end, as they are."""
+    with scratch("tools") as folder:
+        made = Runs(folder)
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a tool said that failed: of a crash its reason alone, and of one that was killed, that it was."""
+    said = (done.stderr + done.stdout).strip()
+    crash = _CRASH.search(said)
+    if crash:
+        return f"crashed: {crash[1]}; see that there are memory and room for temporary files (TMPDIR)"
+    if done.returncode < 0:
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-done.returncode).name}; see that there is memory\n{said}".strip()
+    return said or f"ended with {done.returncode}, and said nothing"
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End *process*, where it has not ended, with all that it started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
