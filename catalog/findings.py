@@ -37,3 +37,7 @@ class Findings:
     def is_told(self, path: Path) -> bool:
         """Whether an error was added at *path*."""
         return path in self._told
+
+    def is_told_within(self, path: Path) -> bool:
+        """Whether an error was added at *path*, or at anything in it."""
+        return any(told[: len(path)] == path for told in self._told)

@@ -56,7 +56,7 @@ def _fields(slo: Slo, sli: str, path: Path, service: Service, findings: Findings
         if sli != owner and getattr(slo, field) is not None:
             article = "the threshold of a latency SLO" if field == "under" else f"what a {owner} SLO is judged by"
             yield field, f"{field} is {article}, and this one measures {sli}; take it out, or write sli: {owner}"
-    if slo.thresholds:
+    if slo.thresholds or findings.is_told_within((*path, "thresholds")):  # what is wrong there was left out
         yield from _several(slo, sli, str(path[-1]), service)
         return
     for field in _NEEDS.get(sli, ()) if not slo.is_raw else ():
