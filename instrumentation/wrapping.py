@@ -1,0 +1,20 @@
+"""Put code around a library's own functions: once, and so that the library never notices."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+_MARK: Final = "__seawall__"
+
+
+def wrap(owner: Any, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
+    """Replace *name*, which *owner* itself defines, by what *around* makes of it; say whether it was new."""
+    original = owner.__dict__[name]
+    function = getattr(original, "__func__", original)
+    if hasattr(function, _MARK):
+        return False
+    replacement = wraps(function)(around(function))
+    setattr(replacement, _MARK, True)
+    kind = type(original)
+    setattr(owner, name, kind(replacement) if kind in (classmethod, staticmethod) else replacement)
+    return True
