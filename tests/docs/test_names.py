@@ -18,6 +18,7 @@ from seawall.generator.slo_facts import BurnFacts, SloFacts
 from seawall.generator.text import environment
 from seawall.generator.variables import variables
 from seawall.instrumentation import HttpServerMetrics
+from seawall.instrumentation.runtime import RuntimeMetrics
 from seawall.instrumentation.worker import WorkerMetrics
 from seawall.portal.metrics import PortalMetrics
 from seawall.stack import commands as stack
@@ -98,9 +99,10 @@ def test_the_portals_own_metrics_stand_on_the_page() -> None:
 
 
 def test_the_metrics_of_the_one_import_stand_on_the_page() -> None:
-    """HTTP, worker, and the overflow of labels."""
+    """HTTP, worker, runtime, and the overflow of labels."""
     http = HttpServerMetrics()
-    families = {family.name for family in (http.duration, http.active, *WorkerMetrics().families)}
+    made = (http.duration, http.active, *WorkerMetrics().families, *RuntimeMetrics(http.active).families)
+    families = {f"{family.name}_total" if family.kind == "counter" else family.name for family in made}
     said = first_column(part("reference/metrics.md", "## Metrics of the one import"))
     assert families | {"seawall_metric_overflow_total"} == said
 
