@@ -27,8 +27,10 @@ class AsgiRequest:
         "_headers",
         "_metrics",
         "_receive",
+        "_received",
         "_recorded",
         "_send",
+        "_sent",
         "_started",
         "_streams",
         "disconnected",
@@ -51,6 +53,8 @@ class AsgiRequest:
         self._send = send
         self._headers: Any = ()
         self._ended = 0.0
+        self._received = 0
+        self._sent = 0
         self._recorded = False
         self._streams = False
         self._started = perf_counter()
@@ -61,6 +65,8 @@ class AsgiRequest:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.disconnected = True
+        else:
+            self._received += len(message.get("body") or b"")
         return message
 
     async def send(self, message: Message) -> None:
@@ -82,6 +88,7 @@ class AsgiRequest:
             self.status = int(message["status"])
             self._headers = message.get("headers", ())
         elif kind in _BODIES:
+            self._sent += len(message.get("body") or b"")
             if not message.get("more_body", False):
                 self._complete()
             elif not self._streams:
@@ -119,11 +126,25 @@ class AsgiRequest:
             version = self.scope.get("http_version", "")
             seconds = self._ended - self._started
             route = self._matched_route()
-            self._metrics.end(self._begun, route, self.status, failure, version, seconds)
+            encoding, sent = self._response_headers()
+            trace = self.span.sampled if self.span is not None else None
+            self._metrics.end(
+                self._begun, route, self.status, failure, version, seconds, self._received, sent, encoding, trace
+            )
             if self.span is not None:
                 self.span.end(route, self.status, failure, error)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
+
+    def _response_headers(self) -> tuple[str, int]:
+        """Return the content encoding, and the bytes of the body: of a file that the server sends, what it is to be."""
+        encoding, sent = "", self._sent
+        for name, value in self._headers:
+            if name == b"content-encoding":
+                encoding = value.decode("latin-1")
+            elif name == b"content-length" and not sent and self.scope.get("method") != "HEAD" and value.isdigit():
+                sent = int(value)
+        return encoding, sent
 
     def _matched_route(self) -> str:
         if self.route is not None:

@@ -1,16 +1,20 @@
 """Prometheus' text formats: the classic one, and OpenMetrics where the scraper asks for it."""
 
+import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
-from .aggregation import OVERFLOW, OVERFLOW_LABEL, Cells, Family, Histogram, Labels
+from . import exemplars
+from .aggregation import OVERFLOW, OVERFLOW_LABEL, Counter, Family
 from .diagnostics import say_once
+from .memory import Held, Labels, Memory, Table
 
 CLASSIC: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-_OVERFLOW_NAME: Final = "seawall_metric_overflow"
+_TOGETHER: Final[dict[str, Callable[[Iterable[float]], float]]] = {"sum": math.fsum, "min": min, "max": max}
 # What adds lines of its own: it is asked with True for OpenMetrics.
 Source = Callable[[bool], Iterable[str]]
 
@@ -55,63 +59,115 @@ def header(name: str, kind: str, help: str, unit: str, openmetrics: bool) -> lis
 
 
 class FamilyText:
-    """Render one family. The text before each number never changes, so it is made once a series."""
+    """Render one family from its *definition*. The text around the numbers never changes: it is made once a series."""
 
-    def __init__(self, family: Family) -> None:
-        self.family = family
-        self._prefixes: dict[Labels, list[str]] = {}
+    def __init__(self, definition: str) -> None:
+        self._known: dict[str, Any] = json.loads(definition)
+        self.name: str = self._known["name"]
+        self._templates: dict[Labels, str] = {}
+        self._together = _TOGETHER[self._known["aggregate"]]
+        if self._known["kind"] == "histogram":
+            bounds = self._known["boundaries"]
+            self._bounds = [*map(repr, bounds), "+Inf"]
+            self._sum_at = len(self._bounds)
+            self._has_exemplars = self._known["exemplars"]
 
-    def lines(self, openmetrics: bool) -> list[str]:
-        """Return the family's header and samples; nothing where it has no series yet."""
-        family = self.family
-        series = family.collect()
-        if not series:
-            return []
-        lines = header(family.name, family.kind, family.help, family.suffix, openmetrics)
-        add = self._add_histogram if isinstance(family, Histogram) else self._add_value
-        for labels, cells in series:
-            add(lines, self._prefixes.get(labels) or self._prepare(labels), cells)
-        return lines
+    def lines(self, table: Table, openmetrics: bool) -> list[str]:
+        """Return the family's header and the samples of *table*; nothing where it has none."""
+        known = self._known
+        is_histogram = known["kind"] == "histogram"
+        samples = self._histograms(table, openmetrics) if is_histogram else self._values(table)
+        if samples:
+            samples = [*header(self.name, known["kind"], known["help"], known["unit"], openmetrics), *samples]
+        return samples
 
-    @staticmethod
-    def _add_histogram(lines: list[str], prefixes: list[str], cells: Cells) -> None:
-        total = cells.pop()
-        counts = [int(count) for count in accumulate(cells)]
-        lines.extend([f"{prefix}{count}" for prefix, count in zip(prefixes, counts, strict=False)])
-        lines.append(f"{prefixes[-2]}{total!r}")
-        lines.append(f"{prefixes[-1]}{counts[-1]}")
+    def _histograms(self, table: Table, openmetrics: bool) -> list[str]:
+        samples: list[str] = []
+        templates, width = self._templates, self._sum_at + 1
+        for labels, held in table.items():
+            template = templates.get(labels) or self._histogram_template(labels)
+            if len(held) == 1:
+                cells = held[0].cells[:width].tolist()
+            else:
+                cells = list(map(sum, zip(*(each.cells[:width].tolist() for each in held), strict=True)))
+            total = cells.pop()
+            counts = list(accumulate(cells))
+            text = template % (*counts, total, counts[-1])
+            if openmetrics and self._has_exemplars:
+                text = self._with_exemplars(text, held)
+            samples.append(text)
+        return samples
 
-    @staticmethod
-    def _add_value(lines: list[str], prefixes: list[str], cells: Cells) -> None:
-        lines.append(f"{prefixes[0]}{number(cells[0])}")
+    def _with_exemplars(self, text: str, held: list[Held]) -> str:
+        newest: dict[int, tuple[float, str]] = {}
+        for each in held:
+            for bucket, at, exemplar in exemplars.read(each.cells, self._sum_at + 1):
+                newest[bucket] = max(newest.get(bucket, (0.0, "")), (at, exemplar))
+        if not newest:
+            return text
+        lines = text.split("\n")
+        for bucket, (_, exemplar) in newest.items():
+            lines[bucket] += exemplar
+        return "\n".join(lines)
 
-    def _prepare(self, labels: Labels) -> list[str]:
-        family = self.family
-        text = f'{OVERFLOW_LABEL}="true"' if labels is OVERFLOW else label_text(family.labels, labels)
-        if isinstance(family, Histogram):
-            bounds = [*(repr(boundary) for boundary in family.boundaries), "+Inf"]
-            prefixes = [f'{family.name}_bucket{{{text},le="{bound}"}} ' for bound in bounds]
-            prefixes += [f"{family.name}_sum{{{text}}} ", f"{family.name}_count{{{text}}} "]
-        else:
-            prefixes = [f"{family.name}{{{text}}} "]
-        self._prefixes[labels] = prefixes
-        return prefixes
+    def _values(self, table: Table) -> list[str]:
+        samples = []
+        is_gauge = self._known["kind"] == "gauge"
+        alive: dict[int, bool] = {}
+        for labels, held in table.items():
+            values = [each.cells[0] for each in held if not is_gauge or _is_alive(each, alive)]
+            values = [value for value in values if value == value]
+            if values:
+                template = self._templates.get(labels) or self._value_template(labels)
+                samples.append(f"{template}{number(self._together(values))}")
+        return samples
+
+    def _histogram_template(self, labels: Labels) -> str:
+        text = self._text(labels).replace("%", "%%")
+        lines = [f'{self.name}_bucket{{{text},le="{bound}"}} %d' for bound in self._bounds]
+        lines += [f"{self.name}_sum{{{text}}} %r", f"{self.name}_count{{{text}}} %d"]
+        template = self._templates[labels] = "\n".join(lines)
+        return template
+
+    def _value_template(self, labels: Labels) -> str:
+        suffix, text = "_total" if self._known["kind"] == "counter" else "", self._text(labels)
+        template = self._templates[labels] = f"{self.name}{suffix}{{{text}}} " if text else f"{self.name}{suffix} "
+        return template
+
+    def _text(self, labels: Labels) -> str:
+        return f'{OVERFLOW_LABEL}="true"' if labels == OVERFLOW else label_text(self._known["labels"], labels)
+
+
+def _is_alive(held: Held, known: dict[int, bool]) -> bool:
+    if held.owner is None:
+        return True
+    if id(held.owner) not in known:
+        known[id(held.owner)] = held.owner.is_owned()
+    return known[id(held.owner)]
 
 
 class Registry:
-    """Know every family and every other source of lines, and render them all."""
+    """Know every family and every other source of lines, and render them all, of every worker of *memory*."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
         self.families: list[Family] = []
-        self._texts: list[FamilyText] = []
+        self._texts: dict[str, FamilyText] = {}
         self._sources: list[Source] = []
-        self._reserved = {_OVERFLOW_NAME}
+        self._reserved: set[str] = set()
+        self._overflow = Counter(
+            "seawall.metric.overflow",
+            "Observations whose label set came after the limit and went into the overflow series.",
+            ("metric",),
+        )
+        self._overflow.attach(self.memory)
 
     def add(self, *families: Family) -> None:
         """Expose *families* from now on."""
         for family in families:
+            family.attach(self.memory)
+            family.overflow = self._overflow
             self.families.append(family)
-            self._texts.append(FamilyText(family))
 
     def add_source(self, source: Source, names: Iterable[str] = ()) -> None:
         """Expose the lines of *source* too, of the families *names*; one that raises is left out of that scrape."""
@@ -120,21 +176,33 @@ class Registry:
 
     def names(self) -> set[str]:
         """Return the names that are Seawall's own, which nothing else may use on the page."""
-        return {family.name for family in self.families} | self._reserved
+        return {family.name for family in self.families} | self._reserved | {self._overflow.name}
 
     def reset(self, on_first: Callable[[], object]) -> None:
         """Forget every count; call *on_first* when a family counts again."""
+        self.memory.reset()
+        self._overflow.reset()
         for family in self.families:
             family.reset()
             family.on_first = on_first
 
+    def sample(self) -> None:
+        """Write down, for siblings to read, what is told only when it is asked for."""
+        for family in list(self.families):
+            family.sample()
+
     def render(self, content_type: str = CLASSIC) -> bytes:
         """Return the whole exposition."""
         openmetrics = content_type == OPENMETRICS
+        self.memory.note_scrape()
+        self.sample()
+        for family in self.families:
+            self._overflow.add((family.name,), 0)
+        tables = self.memory.tables()
         lines: list[str] = []
-        for text in list(self._texts):
-            lines += text.lines(openmetrics)
-        lines += self._overflow(openmetrics)
+        for definition in self._in_order(tables):
+            text = self._texts.get(definition) or self._texts.setdefault(definition, FamilyText(definition))
+            lines += text.lines(tables[definition], openmetrics)
         for source in self._sources:
             lines += _lines_of(source, openmetrics)
         if openmetrics:
@@ -143,12 +211,17 @@ class Registry:
         # A name from the environment or the file system may hold what UTF-8 cannot; the page is worth more than it.
         return "\n".join(lines).encode(errors="replace")
 
-    def _overflow(self, openmetrics: bool) -> list[str]:
-        help = "Observations whose label set came after the limit and went into the overflow series."  # noqa: A001
-        lines = header(_OVERFLOW_NAME, "counter", help, "", openmetrics)
-        return lines + [
-            f'{_OVERFLOW_NAME}_total{{metric="{family.name}"}} {family.overflowed}' for family in self.families
-        ]
+    def _in_order(self, tables: Iterable[str]) -> list[str]:
+        """Return the families to show: this process' own, and those that siblings alone have, each name once."""
+        own = [family.definition for family in (*self.families, self._overflow)]
+        names = self.names()
+        shown = [each for each in own if each in tables]
+        for definition in sorted(set(tables).difference(own)):
+            name = json.loads(definition)["name"]
+            if name not in names:  # else a sibling of another configuration, whose buckets do not add up with ours
+                names.add(name)
+                shown.append(definition)
+        return shown
 
 
 def _lines_of(source: Source, openmetrics: bool) -> list[str]:

@@ -1,9 +1,13 @@
 """OpenTelemetry's HTTP server metrics, for every framework."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Final
+from time import time
+from typing import Any, Final, NamedTuple
 
-from .aggregation import DURATION_BOUNDARIES, Histogram, Labels, UpDownCounter
+from . import exemplars
+from .aggregation import DURATION_BOUNDARIES, NEEDS_LOCK, Histogram, UpDownCounter
+from .memory import Labels, heap_cells
 
 # What a stranger may send as a method is not bounded; what becomes a label is.
 METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
@@ -12,10 +16,14 @@ CLIENT_CLOSED_REQUEST: Final = 499
 SERVER_ERROR: Final = 500
 # A response that began and never ended: no status tells the truth, so the label is empty and error_type is not.
 BROKEN_OFF: Final = 0
+SIZE_BOUNDARIES: Final = tuple(float(4**power) for power in range(3, 14))  # bytes: 64 to 64 Mi
 
+_SENT_SUM: Final = len(SIZE_BOUNDARIES) + 1
 _STATUS: Final = {BROKEN_OFF: "", **{code: str(code) for code in range(100, 600)}}
 _SCHEMES: Final = {"http": "http", "https": "https"}
 _VERSIONS: Final = {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
+_ENCODINGS: Final = {"": "", "identity": "", **{each: each for each in ("br", "compress", "deflate", "gzip", "zstd")}}
+_SIZED: Final = ("http.request.method", "http.route", "http.response.status_code", "url.scheme")
 
 
 def _failed_beside(labels: Labels) -> Labels:
@@ -23,8 +31,28 @@ def _failed_beside(labels: Labels) -> Labels:
     return (method, route, "500", "500", scheme, version)
 
 
+class Begun:
+    """A kind of request that came in, and where those that are being answered are counted."""
+
+    __slots__ = ("active", "method", "scheme")
+
+    def __init__(self, method: str, scheme: str, active: "memoryview[float]") -> None:
+        self.method = method
+        self.scheme = scheme
+        self.active = active
+
+
+class _Series(NamedTuple):
+    duration: "memoryview[float]"
+    sent: "memoryview[float]"
+    sized: Labels  # most requests have no body: these are counted where they are found each time
+
+
 class HttpServerMetrics:
-    """Count requests: how long they took, and how many are being answered now."""
+    """Count requests: how long they took, how much went each way, and how many are being answered now.
+
+    The series of a kind of request are found by one look-up; what is asked of them then is additions alone.
+    """
 
     def __init__(self, thresholds: Iterable[float] = (), methods: frozenset[str] = METHODS) -> None:
         self.duration = Histogram(
@@ -40,6 +68,7 @@ class HttpServerMetrics:
             ),
             boundaries=(*DURATION_BOUNDARIES, *thresholds),
             zero_beside=_failed_beside,
+            exemplars=True,
         )
         self.active = UpDownCounter(
             "http.server.active_requests",
@@ -47,24 +76,112 @@ class HttpServerMetrics:
             ("http.request.method", "url.scheme"),
             unit="{request}",
         )
+        self.received = Histogram(
+            "http.server.request.body.size",
+            "Size of HTTP server request bodies as they came.",
+            _SIZED,
+            boundaries=SIZE_BOUNDARIES,
+            unit="By",
+        )
+        self.sent = Histogram(
+            "http.server.response.body.size",
+            "Size of HTTP server response bodies as they went, compressed or not.",
+            (*_SIZED, "http.response.header.content-encoding"),
+            boundaries=SIZE_BOUNDARIES,
+            unit="By",
+        )
         self._methods = {method: method for method in methods}
+        self._begun: dict[tuple[str, str], Begun] = {}
+        self._series: dict[tuple[Any, ...], _Series] = {}
+        self.duration.on_reset = self._forget
 
-    def begin(self, method: str, scheme: str) -> Labels:
-        """Count a request that came in; return the labels to end it with."""
-        labels = (self._methods.get(method, OTHER), _SCHEMES.get(scheme, ""))
-        self.active.add(labels, 1)
-        return labels
+    @property
+    def families(self) -> tuple[Histogram | UpDownCounter, ...]:
+        """Everything to expose."""
+        return (self.duration, self.active, self.received, self.sent)
 
-    def end(self, begun: Labels, route: str, status: int, error: str, version: str, seconds: float) -> None:
-        """Count a request that was answered with *status* after *seconds*; *error* is the class of what failed it."""
-        method, scheme = begun
-        code = _STATUS.get(status, OTHER)
-        protocol = _VERSIONS.get(version, "")
+    def begin(self, method: str, scheme: str) -> Begun:
+        """Count a request that came in; return what to end it with."""
+        begun = self._begun.get((method, scheme))
+        if begun is None:
+            begun = self._known(self._methods.get(method, OTHER), _SCHEMES.get(scheme, ""))
+        if NEEDS_LOCK:
+            self.active.add_in(begun.active, 1)
+        else:
+            begun.active[0] += 1
+        return begun
+
+    def end(
+        self,
+        begun: Begun,
+        route: str,
+        status: int,
+        error: str,
+        version: str,
+        seconds: float,
+        received: int = 0,
+        sent: int = 0,
+        encoding: str = "",
+        trace: tuple[int, int] | None = None,
+    ) -> None:
+        """Count a request that was answered with *status* after *seconds*.
+
+        *error* is the class of what failed it; *received* and *sent* are the bytes of its bodies, the latter in the
+        content *encoding*; *trace* are the ids of its trace and span, where they were sampled.
+        """
+        key = (begun, route, status, error, version, encoding)
         try:
-            if error:
-                self.duration.record_failure((method, route, code, error, scheme, protocol), seconds)
-            else:
-                failed = code if status >= SERVER_ERROR else ""
-                self.duration.record((method, route, code, failed, scheme, protocol), seconds)
+            series = self._series.get(key)
+            if series is None:
+                series = self._find(*key)
+            duration, given, sized = series
+            if received:
+                self.received.record(sized, received)
+            if NEEDS_LOCK:
+                self.duration.record_in(duration, seconds)
+                self.sent.record_in(given, sent)
+                return
+            bucket = bisect_left(self.duration.boundaries, seconds)
+            duration[bucket] += 1
+            duration[self.duration.sum_at] += seconds
+            given[bisect_left(SIZE_BOUNDARIES, sent)] += 1
+            given[_SENT_SUM] += sent
+            if trace is not None:
+                exemplars.write(duration, self.duration.sum_at + 1, bucket, (time(), seconds, *trace))
         finally:
-            self.active.add(begun, -1)
+            if NEEDS_LOCK:
+                self.active.add_in(begun.active, -1)
+            else:
+                begun.active[0] -= 1
+
+    def _known(self, method: str, scheme: str) -> Begun:
+        found = self._begun.get((method, scheme))
+        if found is None:
+            found = self._begun[method, scheme] = Begun(method, scheme, self.active.series((method, scheme)))
+        return found
+
+    def _find(self, begun: Begun, route: str, status: int, error: str, version: str, encoding: str) -> _Series:
+        """Return the series of a kind of request; those that will be the same next time are kept."""
+        code = _STATUS.get(status, OTHER)
+        failed = error or (code if status >= SERVER_ERROR else "")
+        coding = _ENCODINGS.get(encoding, OTHER)
+        labels = (begun.method, route, code, failed, begun.scheme, _VERSIONS.get(version, ""))
+        sized = (begun.method, route, code, begun.scheme)
+        duration = self.duration
+        is_told = not error or duration.is_published(labels) or duration.is_full(labels)
+        cells = duration.add_with_failure(labels)
+        if not is_told:
+            cells = duration.series(_failed_beside(labels))
+        given = (*sized, coding)
+        found = _Series(cells, self.sent.series(given), sized)
+        is_bounded = version in _VERSIONS and encoding in _ENCODINGS
+        if is_told and is_bounded and duration.is_counted(labels) and self.sent.is_counted(given):
+            self._series[begun, route, status, error, version, encoding] = found
+        return found
+
+    def _forget(self) -> None:
+        # A request that a forked child still answers is its parent's to count.
+        for begun in self._begun.values():
+            begun.active = heap_cells(1)
+        self._begun.clear()
+        self._series.clear()

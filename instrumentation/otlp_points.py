@@ -13,7 +13,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
-from .aggregation import OVERFLOW, Cells, Family, Histogram, Labels, UpDownCounter
+from .aggregation import OVERFLOW, Cells, Counter, Family, Histogram
+from .memory import Labels
 
 _OVERFLOW: Final = {"otel.metric.overflow": True}
 _STATUS: Final = "http.response.status_code"
@@ -30,8 +31,9 @@ def metric_of(family: Family, started: int, now: int) -> Metric | None:
         data = HistogramData(points, AggregationTemporality.CUMULATIVE)
     else:
         numbers = [NumberDataPoint(_attributes(family, labels), started, now, cells[0]) for labels, cells in series]
-        adds_up = isinstance(family, UpDownCounter)
-        data = Sum(numbers, AggregationTemporality.CUMULATIVE, is_monotonic=False) if adds_up else Gauge(numbers)
+        grows = family.kind == "counter"
+        adds_up = isinstance(family, Counter)
+        data = Sum(numbers, AggregationTemporality.CUMULATIVE, is_monotonic=grows) if adds_up else Gauge(numbers)
     return Metric(family.metric, family.help, family.unit, data)
 
 

@@ -16,7 +16,7 @@ from .frameworks import Frameworks
 from .http_server import HttpServerMetrics
 from .logs import add_trace_ids
 from .points import SdkMetrics
-from .process import FAMILIES, ProcessMetrics
+from .runtime import RuntimeMetrics
 from .scrape import ScrapeServer
 from .settings import Settings, read_settings
 from .tracing import ServerTracer
@@ -74,10 +74,13 @@ def _begin(environ: Mapping[str, str]) -> None:
     registry = Registry()
     http = HttpServerMetrics(settings.thresholds, settings.methods)
     running = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
-    registry.add(http.duration, http.active, *running.worker.families)
+    registry.add(*http.families, *running.worker.families)
+    runtime = RuntimeMetrics(http.active)
+    registry.add(*runtime.families)
+    runtime.hook()
     _running.append(running)
     tracer = _set_providers(settings, registry, environ)
-    Frameworks(http, tracer).hook()
+    Frameworks(http, tracer, running.worker).hook()
     add_trace_ids()
     if settings.serves:
         running.server = _serve(settings, registry)
@@ -106,7 +109,6 @@ def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str,
     resource = providers.build_resource(settings)
     scraped = providers.metric_reader()
     registry.add_source(providers.TargetInfo(resource).lines, ("target_info", "target"))
-    registry.add_source(ProcessMetrics().lines, FAMILIES)
     push = _set_push(settings, registry, resource, environ)
     readers = [scraped, *([push.reader] if push and push.reader else [])]
     if providers.set_meter_provider(resource, readers) is not None:

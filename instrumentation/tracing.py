@@ -53,6 +53,14 @@ class ServerSpan:
         self._method = method
         self._token: Token[Context] | None = token
 
+    @property
+    def sampled(self) -> tuple[int, int] | None:
+        """The ids of the trace and the span, where they are kept."""
+        context = self._span.get_span_context()
+        return (
+            (context.trace_id, context.span_id) if self._span.is_recording() and context.trace_flags.sampled else None
+        )
+
     def end(self, route: str, status: int, failure: str, error: BaseException | None) -> None:
         """End the span under the name of its *route*; *failure* is the class of the *error*, if any."""
         span = self._span

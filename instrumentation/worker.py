@@ -8,7 +8,8 @@ from typing import Final
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
-from .aggregation import DURATION_BOUNDARIES, Family, Gauge, Histogram, Labels
+from .aggregation import DURATION_BOUNDARIES, Family, Gauge, Histogram
+from .memory import Labels
 from .tracing import SCOPE_NAME
 
 # What OpenTelemetry's conventions call a failure that has no better name.

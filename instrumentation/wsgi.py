@@ -29,8 +29,11 @@ class WsgiRequest:
         "_start_response",
         "_started",
         "begun",
+        "encoding",
         "error",
+        "length",
         "route",
+        "sent",
         "span",
         "status",
     )
@@ -38,6 +41,9 @@ class WsgiRequest:
     def __init__(self, metrics: HttpServerMetrics, route_of: RouteOf, environ: Environ, start: StartResponse) -> None:
         self.status = 0
         self.begun = False
+        self.encoding = ""
+        self.length = 0
+        self.sent = 0
         self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
@@ -54,8 +60,21 @@ class WsgiRequest:
         answer = self._start_response(status, headers, *exc_info)
         code = str(status)[:3]
         self.status = int(code) if code.isdecimal() else 0
+        self.note_headers(headers)
         self.note_route()
         return answer
+
+    def note_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Read how the body is encoded and how long it is to be, of which the server sends a file by itself."""
+        try:
+            for name, value in headers:
+                lower = name.lower()
+                if lower == "content-encoding":
+                    self.encoding = value
+                elif lower == "content-length" and value.isdecimal():
+                    self.length = int(value)
+        except Exception as problem:  # noqa: BLE001 - the server judges the application's headers
+            say_once(f"Seawall could not read the headers of a response: {type(problem).__name__}: {problem}")
 
     def note_route(self) -> None:
         """Read the route while the framework still knows it: Flask forgets its request before it returns."""
@@ -79,7 +98,12 @@ class WsgiRequest:
         try:
             version = self._environ.get("SERVER_PROTOCOL", "")[5:]
             seconds = perf_counter() - self._started
-            self._metrics.end(self._begun, self.route, status, failure, version, seconds)
+            length = self._environ.get("CONTENT_LENGTH") or ""
+            received = int(length) if length.isdecimal() else 0
+            trace = self.span.sampled if self.span is not None else None
+            self._metrics.end(
+                self._begun, self.route, status, failure, version, seconds, received, self.sent, self.encoding, trace
+            )
             if self.span is not None:
                 self.span.end(self.route, status, failure, error)
         except Exception as problem:  # noqa: BLE001 - the application comes first
@@ -115,6 +139,7 @@ class _Body:
             self._request.close(error)
             raise
         self._request.begun = self._request.begun or bool(chunk)
+        self._request.sent += len(chunk) if isinstance(chunk, bytes) else 0
         return chunk
 
     def close(self) -> None:
@@ -173,11 +198,16 @@ def observe(
             request.span.detach()
 
 
+def _size(body: Iterable[bytes]) -> int:
+    return sum(len(chunk) for chunk in body if isinstance(chunk, bytes))
+
+
 def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest) -> Iterable[bytes]:
     wrapper = environ.get("wsgi.file_wrapper")
     sends_file = isinstance(wrapper, type) and isinstance(body, wrapper)
     if sends_file or isinstance(body, list | tuple):
         # The whole body stands: wrapped, the server could neither count its length nor send the file by itself.
+        request.sent = request.length if sends_file else _size(body)
         request.close()
         return body
     return _Body(body, request)
