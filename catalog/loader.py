@@ -11,7 +11,7 @@ from .files import Source, read
 from .findings import Findings
 from .model import Campaign, Catalog, Defaults, StackNotify, Team
 from .problems import CatalogError, Position, Severity
-from .promises import check_defaults, check_override, check_slo, check_window, timezone_of
+from .promises import check_buckets, check_defaults, check_override, check_slo, check_window, timezone_of
 from .receivers import check_receivers
 from .references import Names, check_expectations, check_references
 from .service import Service
@@ -150,6 +150,7 @@ class _Loading:
             path = ("services", name)
             for key, slo in service.slos.items():
                 check_slo(slo, (*path, "slos", key), service, defaults, self._findings)
+            check_buckets(service, (*path, "buckets"), self._findings)
             for alert, override in service.alerts.items():
                 check_override(override, (*path, "alerts", alert), self._today, self._findings)
             self._check_maintenance(service, path, teams)

@@ -33,6 +33,8 @@ _SUCH_AS: Final = {
     "value": "the PromQL that it is judged by",
 }
 _EVENTS_OF_THE_DIALECT: Final = ("routes", "methods", "exclude", "codes")
+_BESIDE_A_VALUE: Final = (*_EVENTS_OF_THE_DIALECT, "bad")
+_LONGEST_SLICE: Final = Duration(3600)  # the shortest long window: what it averages must be in it
 _SCRAPES: Final = 4  # that a window must hold, for a rate that survives one which fails
 _SHORTEST_WINDOW: Final = Duration(300)
 
@@ -84,9 +86,14 @@ def _sources(slo: Slo) -> Iterator[tuple[str, str]]:
     if slo.total is None:
         for field in given:
             yield field, f"{field} is PromQL, and lacks total; write total: with the PromQL of all events"
+        for field in _BESIDE_A_VALUE if slo.value is not None else ():
+            if getattr(slo, field) and field not in given:
+                yield field, f"{field} has no effect beside value, which is judged as it is; write it into its PromQL"
         return
     if len(given) != 1:
         yield "total", "total needs either good or bad beside it, as PromQL; write one of them"
+    if slo.bad_labels:
+        yield "bad", "bad has labels, and total is PromQL; write PromQL for the bad events, or good: in place of bad:"
     for field in (*_EVENTS_OF_THE_DIALECT, "value"):
         if getattr(slo, field):
             yield field, f"{field} narrows what total counts already; write it into the PromQL of total and good or bad"
@@ -98,6 +105,12 @@ def _slices(slo: Slo, defaults: Defaults) -> Iterator[tuple[str, str]]:
             "slice_objective",
             "slice_objective judges slices, and the budget counts events; write budgeting: timeslices",
         )
+    if slo.budgeting == "events" and "slice" in slo.model_fields_set:
+        yield "slice", "slice has no effect: the budget counts events; write budgeting: timeslices, or take it out"
+        return
+    if slo.slice > _LONGEST_SLICE:
+        said = f"slice is {slo.slice}, and the shortest window that alerts has {_LONGEST_SLICE}"
+        yield "slice", f"{said}, which must hold one; write {_LONGEST_SLICE} or less"
     least = _SCRAPES * defaults.scrape_interval.seconds
     if slo.budgeting != "events" and 0 < slo.slice.seconds < least:
         rule = f"a window holds four scrapes, one every {defaults.scrape_interval}"
@@ -109,6 +122,12 @@ def _check_period(slo: Slo, path: Path, where: str, defaults: Defaults, findings
     if kept is not None and period > kept:
         said = f"{where}: the budget's period is {period}, and Prometheus keeps {kept} (defaults.retention)"
         findings.error((*path, "window"), f"{said}; write a shorter window, or keep samples for longer")
+
+
+def check_buckets(service: Service, path: Path, findings: Findings) -> None:
+    """Add bounds below which nothing is."""
+    for index, bound in enumerate(service.buckets):
+        _check_length(bound, (*path, index), f"buckets[{index}]", findings)
 
 
 def check_override(override: AlertOverride, path: Path, today: date, findings: Findings) -> None:

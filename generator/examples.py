@@ -38,6 +38,14 @@ def events_of(slo: Slo, dialect: Dialect) -> Dialect:
     return replace(dialect, example={**dialect.example, "base": {}, "good": dict(good), "bad": dict(bad)})
 
 
+def restates_good(slo: Slo, dialect: Dialect) -> bool:
+    """Whether an event that *dialect* calls good is a bad one to *slo*."""
+    if not _restricts(slo) or slo.sli not in dialect.slis or not dialect.events:
+        return False
+    counts, labels = classified(slo, dialect), {**dialect.example.get("base", {}), **dialect.example.get("good", {})}
+    return _counts(slo, dialect, counts, labels) and _is_bad(counts, labels)
+
+
 def counts_event(slo: Slo, dialect: Dialect, labels: _Labels) -> bool:
     """Whether *slo* counts an event of *dialect* with these labels."""
     return _counts(slo, dialect, classified(slo, dialect), labels)

@@ -11,7 +11,7 @@ from seawall.catalog import Duration, Position, Service, Slo
 
 from . import fixtures
 from .dialects import Dialect
-from .examples import events_of, group_matchers
+from .examples import events_of, group_matchers, restates_good
 from .model import Alert
 from .naming import PLAIN, matchers, slo_selector
 from .packs import AlertTemplate, Pack, Packs
@@ -22,6 +22,7 @@ _IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
 _SHORT: Final = 3600.0  # seconds, with a sample each minute
 _LONG: Final = 8 * 3600.0
+_WINDOW_MINUTES: Final = 5  # of the shortest window
 _QUICK: Final = 0.001  # seconds; every good event is quicker
 
 
@@ -35,7 +36,7 @@ def proof_tests(
             spec = fixtures.render_tree(tree, scope)
             if spec.get("applies", "True") != "True":
                 continue
-            seconds = evaluated(spec, alert.for_seconds)
+            seconds = evaluated(spec, alert.for_seconds) + _seen_for(service, scope, spec)
             series = _series(packs, pack, service, spec, scope, seconds)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
@@ -48,6 +49,16 @@ def evaluated(spec: Mapping[str, Any], held: float) -> float:
     pace = Duration.parse(spec.get("every", "1m")).seconds
     at = Duration.parse(spec.get("at", "10m")).seconds
     return (math.floor(at / pace) + math.ceil(held / pace)) * pace
+
+
+def _seen_for(service: Service, scope: Mapping[str, Any], spec: Mapping[str, Any]) -> float:
+    """Return how much longer than in five minutes a slice has events that are gone, in whole minutes."""
+    _, slo = _slo_at_hand(service, scope)
+    traffic = spec.get("traffic", ())
+    ends = isinstance(traffic, list) and "gone" in traffic[-1]
+    if slo is None or slo.budgeting == "events" or not ends:
+        return 0.0
+    return max(0, math.ceil(slo.slice.seconds / 60) - _WINDOW_MINUTES) * 60.0
 
 
 def proofs_of(template: AlertTemplate) -> Iterator[tuple[str, Any]]:
@@ -66,7 +77,12 @@ def healthy_test(packs: Packs, service: Service, scope: Mapping[str, Any]) -> di
     seconds = 1200.0
     series = _series(packs, packs.of(service.kind)[-1], service, {}, scope, seconds)
     spared = "|".join(["Watchdog", *moved])
-    owed = "|".join(key for key, slo in sorted(service.slos.items()) if slo.at_least is not None)
+    dialect = packs.dialect_of(service)
+    owed = "|".join(
+        key
+        for key, slo in sorted(service.slos.items())
+        if slo.at_least is not None or (dialect is not None and restates_good(slo, dialect))
+    )
     but = f',slo!~"{owed}"' if owed else ""
     query = f'ALERTS{{service="{service.name}",alertstate="firing",alertname!~"{spared}"{but}}}'
     return {

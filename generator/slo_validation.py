@@ -28,6 +28,9 @@ _NUMBERS: Final = ("inf", "nan")  # PromQL reads these as numbers where it group
 _STEPS: Final = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless)\b")
 _MOST_STEPS: Final = 200  # readers of PromQL go down into each
 _SUREST: Final = 99.9999
+_HIGHEST: Final = 99.99999999  # 0.3 ms a month; closer to 100 it is lost in the last digits
+_MOST_BAD: Final = 100_000_000
+_METHOD: Final = r"[A-Za-z0-9_-]+"
 _SCALAR_FUNCTIONS: Final = ("time", "scalar", "pi")
 Told = tuple[str, str]  # the field, and what is wrong with it
 
@@ -62,7 +65,7 @@ def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[T
     if unknown:
         yield unknown
     elif dialect is not None:
-        found = [*_labels(slo, dialect), *_patterns(slo)]
+        found = [*_labels(slo, dialect), *_effects(slo, dialect), *_patterns(slo)]
         yield from found or _buckets(service, slo, dialect) or _events(slo, dialect)
 
 
@@ -83,14 +86,26 @@ def _contradictions(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
         yield "value", "value judges moments, and a latency SLO judges events; take value out, or write sli: saturation"
     if slo.at_least is not None and slo.at_least <= 0:
         yield "at_least", f"at_least is {slo.at_least:g}, and no throughput is lower; write a number above 0"
+    yield from _extremes(slo)
+
+
+def _extremes(slo: Slo) -> Iterator[Told]:
+    """Numbers at which arithmetic ends before the sense does."""
+    if slo.goal > _HIGHEST:
+        said = f"objective is {slo.goal!r}, and no window tells a budget that small"
+        yield "objective", f"{said}; write {_HIGHEST} or less"
+    if slo.floor is not None and slo.floor > _MOST_BAD:
+        yield "floor", f"floor is {slo.floor}, more bad events than are counted exactly; write {_MOST_BAD} or less"
     if slo.confidence is not None and slo.confidence > _SUREST:
         said = f"confidence is {slo.confidence!r}, and a bound that sure tells nothing; write {_SUREST} or less"
         yield "confidence", said
 
 
 def _groups(slo: Slo, dialect: Dialect | None) -> Iterator[Told]:
-    for label in slo.by:
-        if label in _OWN_LABELS:
+    for at, label in enumerate(slo.by):
+        if label in slo.by[:at]:
+            yield "by", f"by names {label} twice; take one out"
+        elif label in _OWN_LABELS:
             yield "by", f"by names {label}, a label of the rules' own; take it out"
         elif label.startswith("__"):
             yield "by", f"by names {label}, and labels that begin with __ are Prometheus' own; take it out"
@@ -133,6 +148,25 @@ def _labels(slo: Slo, dialect: Dialect) -> Iterator[Told]:
             yield field, f"dialect {dialect.name} has no label for {field}; remove {field}"
 
 
+def _effects(slo: Slo, dialect: Dialect) -> Iterator[Told]:
+    """Fields that would be read, and change nothing."""
+    for field in ("exclude", "bad"):
+        if getattr(slo, field) and dialect.events is None:
+            yield (
+                field,
+                f"{field} has no effect: dialect {dialect.name} judges moments, and counts no events; take it out",
+            )
+    if slo.bad and slo.sli == "throughput":
+        yield "bad", "bad has no effect on throughput, which judges how many events there are; take it out"
+    if slo.sli == "latency" and dialect.timed is not None:
+        for field in ("by", "exclude", "bad"):
+            for label in getattr(slo, field):
+                if label in dialect.without:
+                    place = field if field == "by" else f"{field}.{label}"
+                    said = f"{field} has no effect on latency: the histogram of dialect {dialect.name} lacks {label}"
+                    yield place, f"{said}; take it out"
+
+
 def _patterns(slo: Slo) -> Iterator[Told]:
     for field, patterns in (("exclude", slo.exclude), ("bad", slo.bad_labels)):
         for label, pattern in patterns.items():
@@ -143,6 +177,9 @@ def _patterns(slo: Slo) -> Iterator[Told]:
                 example_of(pattern)
             except ValueError as error:
                 yield f"{field}.{label}", f"{field}.{label}: {error}"
+    for method in slo.methods:
+        if not re.fullmatch(_METHOD, method):
+            yield "methods", f"methods: {method!r} is no HTTP method; write each one, such as GET"
     for code in slo.codes:
         if not re.fullmatch(_CODE, code):
             yield f"codes.{code}", f"codes: {code!r} is no status code; write each one, such as 429 or 499"
@@ -152,7 +189,7 @@ def _buckets(service: Service, slo: Slo, dialect: Dialect) -> list[Told]:
     if dialect.timed and dialect.timed.native:
         return []  # its bounds are everywhere
     own = [each.seconds for each in service.buckets]
-    bounds = own or [each * dialect.seconds_per_unit for each in dialect.bounds]
+    bounds = [each for each in own or [each * dialect.seconds_per_unit for each in dialect.bounds] if each > 0]
     under = slo.under.seconds if slo.under else 0.0
     if slo.sli != "latency" or not bounds or any(abs(each - under) < 1e-9 for each in bounds):
         return []

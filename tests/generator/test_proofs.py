@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pipeline import run
 from scenarios import loaded, packs, rendered, said
 
 from seawall.catalog import CatalogError, Service, Slo
@@ -258,6 +259,24 @@ def test_an_alert_whose_threshold_was_moved_is_spared_while_all_is_well(tmp_path
     expressions = [each["expr"] for test in tests for each in test["promql_expr_test"]]
     [well] = [expression for expression in expressions if "alertname!~" in expression]
     assert 'alertname!~"Watchdog|RedisMemoryNearLimit"' in well
+
+
+@pytest.mark.slow
+def test_odd_slos_hold_their_proofs(tmp_path: Path) -> None:
+    """One to which the dialect's good is bad, and slices of an hour, which have events for as long when all are gone."""
+    slos = {
+        "odd": {"sli": "availability", "objective": 99, "codes": {"200": "bad"}},
+        "even": {"sli": "availability", "objective": 99, "codes": {"404": "bad"}},
+        "hour": {"sli": "availability", "objective": 99, "budgeting": "timeslices", "slice": "1h"},
+    }
+    shop = {"kind": "http", "team": "a", "slos": slos}
+    (tmp_path / "shop.yaml").write_text(json.dumps({"seawall": 1, "teams": {"a": {}}, "services": {"shop": shop}}))
+    assert "all proofs hold" in (result := run("check", tmp_path / "shop.yaml", "--require-tools")).output, (
+        result.output
+    )
+    folder = rendered((tmp_path / "shop.yaml").read_text(), tmp_path)
+    text = "".join(each.read_text() for each in sorted((folder / "prometheus/tests").glob("shop*.yml")))
+    assert 'slo!~"odd"' in text
 
 
 BREAKS: Mapping[str, Callable[[str], str]] = {
