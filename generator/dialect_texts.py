@@ -42,6 +42,8 @@ def _name(node: Node, key: str, rule: re.Pattern[str], what: str) -> Iterator[To
 def _matchers(node: Node, key: str) -> Iterator[Told]:
     text = node.text
     if not text.strip():
+        if key == "bad":
+            yield node, "bad holds matchers of every event, and none would be good; write such as 'code=~\"5..\"'"
         return
     if not _MATCHERS.fullmatch(text):
         yield node, f"{key} is {text!r}, which is not matchers; write such as " + "'code=~\"5..\"'"

@@ -16,6 +16,7 @@ _FOLDER: Final = "alerts/dialects"
 _TEXTS: Final = ("buckets", "active", "throttled", "shed", "success", "duration")
 _COUNTS: Final = frozenset({"events", "ignore", "counted", "bad"})
 _KEYS: Final = _COUNTS | {*_TEXTS, "native", "bounds", "seconds_per_unit", "labels", "latency", "service", "example"}
+_ROLES: Final = frozenset({"route", "method", "status", "destination"})
 _LATENCY: Final = _COUNTS | {"without"}
 _LABELS: Final = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*"')
 
@@ -141,6 +142,7 @@ def _read(name: str, node: Node) -> Dialect:
     }
     latency = fields["latency"].fields(_LATENCY) if "latency" in fields else {}
     without = tuple(each.text for each in latency["without"].list()) if "without" in latency else ()
+    roles = fields["labels"].fields(_ROLES) if "labels" in fields else {}
     found = Dialect(
         name,
         **_texts(fields),
@@ -148,7 +150,7 @@ def _read(name: str, node: Node) -> Dialect:
         timed=_counts(latency, events, native) if "buckets" in fields or native else None,
         bounds=tuple(sorted(each.number("bounds") for each in fields["bounds"].list())) if "bounds" in fields else (),
         seconds_per_unit=fields["seconds_per_unit"].number("seconds_per_unit") if "seconds_per_unit" in fields else 1.0,
-        labels={key: value.text for key, value in fields["labels"].items()} if "labels" in fields else {},
+        labels={key: value.text for key, value in roles.items()},
         without=without,
         service=_naming(fields["service"]) if "service" in fields else PLAIN,
         example=example,

@@ -30,6 +30,8 @@ BROKEN: Final = {
     "a metric of two words": ("house_requests_total", "house requests", 4, "events is 'house requests', which is not the name of a metric"),
     "matchers that end too soon": ("'code=~\"5..\"'", "'} or vector(1) #'", 5, "which is not matchers; write such as"),
     "a pattern that is none": ("5..", "(", 5, "which PromQL does not read: illegal regex"),
+    "a matcher of everything": ("'code=~\"5..\"'", "''", 5, "bad holds matchers of every event, and none would be good"),
+    "a role that no label has": ("status: code", "stauts: code", 6, "unknown key 'stauts'; known are destination, method, route, status"),
     "a label of two words": ("status: code", "status: the code", 6, "which is not the name of a label"),
     "a bound below zero": ("    events:", "    bounds: [-1]\n    events:", 4, "bounds is -1; write numbers from 0 on, without +Inf"),
     "a unit of nothing": ("    events:", "    seconds_per_unit: 0\n    events:", 4, "seconds_per_unit is 0; write a number above 0"),
