@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -28,7 +29,7 @@ from .packs import Packs
 from .runbooks import own_passages
 from .text import TemplateError, markdown_text
 from .variables import variables
-from .yaml_out import may_be_word, scalar
+from .yaml_out import is_word, may_be_word, scalar
 
 _ALONE: Final = 2  # services of a shape that are rendered by themselves before two twins are: most shapes have no more
 _MOST: Final = 200  # shapes whose files are kept; each takes half a megabyte
@@ -78,6 +79,8 @@ class Twins:
     def files(self, subject: Subject) -> Iterator[Artifact]:
         """Yield what rendering *subject* by itself would."""
         form = self._form(subject) if _is_fit(subject) else None
+        if form and form.is_glued and any(map(may_be_word, _names(subject))):
+            form = None
         yield from form.filled(subject.texts) if form else self._make(subject)
 
     def _form(self, subject: Subject) -> "_Form | None":
@@ -108,6 +111,8 @@ class _Form:
         longest_first = sorted(self._index, key=len, reverse=True)
         self._any = re.compile(f"({'|'.join(map(re.escape, longest_first))})")
         self._files = [(self._cut(each.path), self._cut(each.content.decode())) for each in files]
+        # Where a letter stands right beside a hole of YAML, what fills it may be part of a word.
+        self.is_glued = any(_is_glued(content) for path, content in self._files if path[0][-1].endswith(".yml"))
 
     def filled(self, texts: Sequence[str]) -> Iterator[Artifact]:
         """Yield the files with *texts* in the holes."""
@@ -125,11 +130,21 @@ def _joined(cut: tuple[list[str], list[int]], texts: Sequence[str]) -> str:
     return "".join(pieces)
 
 
+def _is_glued(cut: tuple[list[str], list[int]]) -> bool:
+    pieces = cut[0][::2]
+    around = [(before[-1:], after[:1]) for before, after in pairwise(pieces)]
+    inner = pieces[1:-1]
+    return any(letter.isalpha() for pair in around for letter in pair) or not all(inner)
+
+
 def _is_fit(subject: Subject) -> bool:
     """Whether other names can stand for the subject's: YAML quotes ``on``, and ``a`` is in every text."""
-    service = subject.service
-    words = may_be_word(service.name) or may_be_word(service.team)
-    return subject.packs.are_own and len(service.name) >= _SHORTEST and not words
+    names = _names(subject)
+    return subject.packs.are_own and len(names[0]) >= _SHORTEST and not any(map(is_word, names))
+
+
+def _names(subject: Subject) -> tuple[str, str]:
+    return subject.service.name, subject.service.team
 
 
 def _shape(subject: Subject) -> Any:

@@ -75,10 +75,15 @@ def may_be_word(part: str) -> bool:
     return any(part in word for word in _WORDS)
 
 
+def is_word(text: str) -> bool:
+    """Whether *text* is written in quotes for its meaning."""
+    return text.lower() in _WORDS
+
+
 @lru_cache(_MEMORY)
 def scalar(text: str) -> str:
     """Return *text* as it is written: plain where nothing else can be read in it, else in quotes."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+    if _PLAIN.fullmatch(text) and not is_word(text):
         return text
     if text.isascii() and text.isprintable():
         if '"' in text or "\\" in text:  # PromQL reads better without backslashes

@@ -14,10 +14,9 @@ from seawall.catalog import Catalog, CatalogError, Service
 from seawall.generator import Alert, Artifact, iterate, load_packs, twins
 from seawall.generator.alerts import render_alerts
 from seawall.generator.packs import Packs
+from seawall.generator.yaml_out import dump
 
-HEAD: Final = (
-    "seawall: 1\nteams: {shop: {}, on: {}, payments: {timezone: Europe/Berlin, escalation: Call.}}\nservices:\n"
-)
+HEAD: Final = "seawall: 1\nteams: {shop: {}, on: {}, t: {}, e: {}, o: {}, payments: {timezone: Europe/Berlin, escalation: Call.}}\nservices:\n"
 SLOS: Final = "slos: {availability: {objective: 99.9}, latency: {objective: 95, under: 300ms}}"
 ALERTS: Final = {kind: packs().alert_names(kind) for kind in packs().kinds}
 
@@ -140,13 +139,39 @@ def test_no_service_is_left_to_itself(more: str, tmp_path: Path) -> None:
     assert [] == differing(catalog, packs())
 
 
-@pytest.mark.parametrize(("name", "team"), [("no", "shop"), ("null", "shop"), ("alse", "shop"), ("api", "on")])
+@pytest.mark.parametrize(("name", "team"), [("no", "shop"), ("null", "shop"), ("api", "on")])
 def test_what_yaml_quotes_for_its_meaning_has_no_twin(name: str, team: str, tmp_path: Path) -> None:
     """A made-up name stands there without quotes."""
     catalog = loaded(HEAD + service(name, team=team), tmp_path)
 
     assert [name] == rendered_alone(catalog, packs())
     assert [] == differing(catalog, packs())
+
+
+@pytest.mark.parametrize(("name", "team"), [("alse", "shop"), ("api", "t"), ("tru", "e")])
+def test_part_of_a_word_is_none(name: str, team: str, tmp_path: Path) -> None:
+    """A team of one letter costs no more than another one."""
+    catalog = loaded(HEAD + service(name, team=team) + service(f"{name}s"), tmp_path)
+
+    assert [] == rendered_alone(catalog, packs())
+    assert [] == differing(catalog, packs())
+
+
+@pytest.mark.parametrize(("before", "after"), [("tru", ""), ("", "n")])
+def test_where_a_letter_stands_beside_a_name_it_may_become_a_word(before: str, after: str, tmp_path: Path) -> None:
+    """What YAML quotes for its meaning; such a service is rendered by itself."""
+    teams = ["e", "o", "shop", "payments"]
+    text = HEAD + "".join(service(f"api-{at}", team=team) for at, team in enumerate(teams))
+    catalog = loaded(text, tmp_path)
+
+    def make(subject: twins.Subject) -> Iterator[Artifact]:
+        yield Artifact(f"{subject.service.name}.yml", dump({"team": f"{before}{subject.service.team}{after}"}))
+
+    subjects = [twins.Subject(catalog, packs(), each) for each in catalog.services.values()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(twins, "_ALONE", 0)
+        makers = twins.Twins(make)
+        assert [[*make(each)] for each in subjects] == [[*makers.files(each)] for each in subjects]
 
 
 def test_a_template_of_ones_own_may_ask_for_a_name(tmp_path: Path) -> None:
