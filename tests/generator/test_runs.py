@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from pipeline import SHOP, run, seawall
+from pipeline import SHOP, TEAMS, catalog_of, run, seawall
 
 from seawall.catalog import SeawallError
-from seawall.generator import runs
+from seawall.generator import check, iterate, load_packs, runs, write
 from seawall.generator.runs import RunError, Runs, complaint, scratch
 
 HANGS: Final = 'exec 3>"{pipe}"; echo up >&3; sleep 600; true'
@@ -175,6 +175,20 @@ def test_an_error_stops_what_runs_beside_it(tmp_path: Path) -> None:
     # Both ends, so that to open it waits for nobody; what is written there can be read as long as it is open.
     with os.fdopen(os.open(pipe, os.O_RDWR), "r") as told, pytest.raises(KeyError):
         list(made.each(work, ["fails", "hangs"]))
+
+
+def test_it_is_said_how_many_proofs_have_run(tmp_path: Path) -> None:
+    """Nine times, however many they are: they may take minutes."""
+    services = "".join(f"  cache-{at}: {{kind: redis, team: payments, url: 'redis://a'}}\n" for at in range(25))
+    catalog, packs, said = catalog_of(tmp_path, TEAMS + services), load_packs(), list[str]()
+    write(iterate(catalog, packs), tmp_path / "out")
+    tools = {"promtool": fake(tmp_path, "exit 0") / "promtool", "amtool": None}
+    check(catalog, packs, tmp_path / "out", tools=tools, every_proof=True, progress=said.append)
+    done = [each for each in said if each.endswith(" done")]
+    files = len([*(tmp_path / "out/prometheus/tests").iterdir()])
+
+    assert 9 == len(done)
+    assert f"promtool test rules on {files} files: {-(-files // 10)} done" == done[0]
 
 
 def test_what_a_tool_said_of_a_crash_needs_no_more_than_its_reason() -> None:
