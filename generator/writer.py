@@ -83,7 +83,10 @@ def current(folder: Path) -> dict[str, bytes]:
         raise SeawallError(f"{folder}: is not a folder that seawall render wrote; name the one given to its --out")
     serving = _serving(folder)
     root = folder / serving if serving else None
-    return {path: (root / path).read_bytes() for path in _paths(root)} if root else {}
+    try:
+        return {path: (root / path).read_bytes() for path in _paths(root)} if root else {}
+    except OSError as error:
+        raise SeawallError(f"{error.filename}: cannot be read: {error.strerror}; render the folder again") from None
 
 
 def _fill(artifacts: Iterable[Artifact], target: Path, serving: Path | None) -> Written:
@@ -150,8 +153,14 @@ def _link(link: Path, to: str) -> None:
 
 
 def _serving(folder: Path) -> str:
+    """Return which set serves, or nothing; what else stands there is never followed: it would be removed in the end."""
     link = folder / _CURRENT
-    return os.readlink(link) if link.is_symlink() else ""  # noqa: PTH115
+    if not link.is_symlink() and not link.exists():
+        return ""
+    name = os.readlink(link) if link.is_symlink() else ""  # noqa: PTH115
+    if name not in _SETS or (folder / name).is_symlink():
+        raise SeawallError(f"{link}: is not the link that seawall render made; move it away and render again")
+    return name
 
 
 def _paths(root: Path) -> list[str]:
