@@ -34,6 +34,7 @@ class AsgiRequest:
         "_started",
         "_streams",
         "disconnected",
+        "error",
         "mount",
         "route",
         "scope",
@@ -47,6 +48,7 @@ class AsgiRequest:
         self.mount = ""
         self.status = 0
         self.disconnected = False
+        self.error: BaseException | None = None  # the one that the framework answered a 500 for
         self.span: Any = None
         self._metrics = metrics
         self._receive = receive
@@ -108,6 +110,8 @@ class AsgiRequest:
         """Count the request when the application returned or raised, unless it was counted at its last byte."""
         if self._recorded:
             return
+        if error is None and self.status >= SERVER_ERROR:
+            error = self.error
         failure = type(error).__qualname__ if error is not None else ""
         if not self._ended:
             self._ended = perf_counter()

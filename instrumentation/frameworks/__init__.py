@@ -27,6 +27,19 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "fastapi.routing": ("fastapi", "hook_routes"),
     "flask.app": ("flask", "hook_application"),
     "werkzeug.middleware.dispatcher": ("flask", "hook_dispatcher"),
+    "django.core.handlers.wsgi": ("django", "hook_wsgi"),
+    "django.core.handlers.asgi": ("django", "hook_asgi"),
+    "django.core.handlers.base": ("django", "hook_resolver"),
+    "litestar.app": ("litestar", "hook_application"),
+    "litestar.routes.http": ("litestar", "hook_routes"),
+    "litestar.routes.asgi": ("litestar", "hook_mounts"),
+    "litestar._asgi.routing_trie.traversal": ("litestar", "hook_nodes"),
+    "litestar.middleware._internal.exceptions.middleware": ("litestar", "hook_exceptions"),
+    "falcon.app": ("falcon", "hook_wsgi"),
+    "falcon.asgi.app": ("falcon", "hook_asgi"),
+    "aiohttp.web_protocol": ("aiohttp", "hook_server"),
+    "aiohttp.web_response": ("aiohttp", "hook_streams"),
+    "aiohttp.web_ws": ("aiohttp", "hook_websockets"),
 }
 
 

@@ -31,8 +31,20 @@ def hook_dispatcher(module: Any, _: Telemetry) -> None:
 
 def flask_route(environ: wsgi.Environ) -> str:
     """Return the template of the rule that Flask matched, under the mount that dispatched to it; "" for none."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    request = environ.get("werkzeug.request")
+    rule = getattr(request, "url_rule", None) or _rule_without_method(request)
     return "" if rule is None else f"{mount_of(environ.get(wsgi.REQUEST_KEY), environ)}{rule.rule}"
+
+
+def _rule_without_method(request: Any) -> Any:
+    """Return the rule of a request whose method it lacks, which werkzeug forgets as it raises."""
+    methods = getattr(getattr(request, "routing_exception", None), "valid_methods", None)
+    if not methods:
+        return None
+    from flask import current_app
+
+    adapter = current_app.create_url_adapter(request)
+    return None if adapter is None else adapter.match(method=next(iter(methods)), return_rule=True)[0]
 
 
 def _note_error(_: Any, *, exception: BaseException, **__: Any) -> None:

@@ -50,3 +50,5 @@ def note_route(route: Any, request: asgi.AsgiRequest, scope: asgi.Scope) -> None
 
 def _note_mount(mount: Any, request: asgi.AsgiRequest, _: asgi.Scope) -> None:
     request.mount += mount.path
+    # What is mounted may match nothing: newer versions leave the mount itself in the scope as the route.
+    request.route = f"{request.mount}/{{path}}" if request.mount else None
