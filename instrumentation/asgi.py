@@ -73,6 +73,8 @@ class AsgiRequest:
 
     async def send(self, message: Message) -> None:
         """Pass on what the application sends, and notice the status and the last byte."""
+        # A server may say that the client is gone while it still sends the last byte, which this one gets.
+        gone = self.disconnected
         try:
             await self._send(message)
         except OSError:
@@ -80,11 +82,11 @@ class AsgiRequest:
             raise
         if not self._ended:
             try:
-                self._note(message)
+                self._note(message, gone)
             except Exception as problem:  # noqa: BLE001 - the server took the message; so does the application
                 say_once(f"Seawall could not follow a response: {type(problem).__name__}: {problem}")
 
-    def _note(self, message: Message) -> None:
+    def _note(self, message: Message, gone: bool) -> None:
         kind = message["type"]
         if kind == "http.response.start":
             self.status = int(message["status"])
@@ -92,15 +94,15 @@ class AsgiRequest:
         elif kind in _BODIES:
             self._sent += len(message.get("body") or b"")
             if not message.get("more_body", False):
-                self._complete()
+                self._complete(gone)
             elif not self._streams:
                 self._streams = True
                 if is_event_stream(self._headers):
-                    self._complete()
+                    self._complete(gone)
 
-    def _complete(self) -> None:
+    def _complete(self, gone: bool) -> None:
         self._ended = perf_counter()
-        if self.disconnected:
+        if gone:
             self.status = CLIENT_CLOSED_REQUEST
         # A failure waits for the end of the call: the exception comes after the response that it caused.
         if self.status < SERVER_ERROR:

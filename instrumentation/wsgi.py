@@ -31,6 +31,7 @@ class WsgiRequest:
         "begun",
         "encoding",
         "error",
+        "events",
         "length",
         "route",
         "sent",
@@ -42,6 +43,7 @@ class WsgiRequest:
         self.status = 0
         self.begun = False
         self.encoding = ""
+        self.events = False
         self.length = 0
         self.sent = 0
         self.route = ""
@@ -73,6 +75,8 @@ class WsgiRequest:
                     self.encoding = value
                 elif lower == "content-length" and value.isdecimal():
                     self.length = int(value)
+                elif lower == "content-type":
+                    self.events = value.lower().startswith("text/event-stream")
         except Exception as problem:  # noqa: BLE001 - the server judges the application's headers
             say_once(f"Seawall could not read the headers of a response: {type(problem).__name__}: {problem}")
 
@@ -140,6 +144,8 @@ class _Body:
             raise
         self._request.begun = self._request.begun or bool(chunk)
         self._request.sent += len(chunk) if isinstance(chunk, bytes) else 0
+        if self._request.events and self._request.begun:
+            self._request.close()  # the length of server-sent events says nothing of the service's speed
         return chunk
 
     def close(self) -> None:

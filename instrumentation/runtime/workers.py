@@ -61,10 +61,14 @@ class WorkerPools:
                 yield self._names[read](pool), read(pool)
         worker = self._gunicorn()
         if worker is not None and (slots := gunicorn_slots(worker)):
-            yield "gunicorn", (slots, sum(cells[0] for _, cells in self._active.collect()), 0)
+            yield "gunicorn", (slots, self._open(), 0)
         uwsgi = sys.modules.get("uwsgi")
         if hasattr(uwsgi, "worker_id"):
-            yield "uwsgi", uwsgi_state(uwsgi)
+            yield "uwsgi", (uwsgi.cores, self._open(), 0)
+
+    def _open(self) -> float:
+        # Neither server tells how many of its slots are busy: each open request takes one.
+        return sum(cells[0] for _, cells in self._active.collect())
 
     def _part(self, index: int) -> Ask:
         def ask() -> Iterator[tuple[Labels, float]]:
@@ -147,9 +151,3 @@ def gunicorn_slots(worker: Any) -> int:
     if kind == "gthread":
         return int(worker.cfg.threads)
     return int(worker.cfg.worker_connections) if kind.removeprefix("g") in _GREEN else 0
-
-
-def uwsgi_state(uwsgi: Any) -> State:
-    """Return the state of this worker of uWSGI; its master answers no request."""
-    cores = [core for worker in uwsgi.workers() if worker["id"] == uwsgi.worker_id() for core in worker["cores"]]
-    return len(cores), sum(1 for core in cores if core["in_request"]), 0

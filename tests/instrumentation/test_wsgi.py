@@ -31,8 +31,11 @@ def test_unknown_paths_and_methods_are_one_series_each(wsgi: Application) -> Non
     statuses += [wsgi.request("/items/1", method)[0] for method in ("BREW", "PROPFIND", "DELETE")]
 
     assert [404] * 30 + [405] * 3 == statuses
-    expected = {("GET", "", "404", ""): 30, ("_OTHER", "", "405", ""): 2, ("DELETE", "", "405", ""): 1}
-    assert expected == wsgi.settled(http_route="")
+    assert {("GET", "", "404", ""): 30} == wsgi.settled(http_route="")
+    route = "/items/<int:number>"
+    assert {("_OTHER", route, "405", ""): 2, ("DELETE", route, "405", ""): 1} == wsgi.settled(
+        http_response_status_code="405"
+    )
 
 
 def test_head_counts_as_head(wsgi: Application) -> None:

@@ -61,7 +61,7 @@ class Driver:
     """Drive one application through the cases."""
 
     def __init__(self, module: Any, kind: str) -> None:
-        self._gate = getattr(module, "gate", None)
+        self._gate = module.gate
         self._client = {**CLIENTS, "aiohttp": AiohttpClient}[kind](module.app)
         self._kind = kind
 
@@ -83,15 +83,14 @@ class Driver:
         return seen
 
     def _cases(self) -> Iterator[tuple[str, Callable[[], Seen]]]:
-        if self._gate is not None:
-            yield "a stream", lambda: self._held("/stream")
-            yield "an event stream", lambda: self._held("/events")
-            yield "a slow upstream", lambda: self._held("/slow", at_gate=True)
-            yield "a client that leaves", self._leaves
-        if self._gate is not None and self._kind != "wsgi":
+        yield "a stream", lambda: self._held("/stream")
+        yield "an event stream", lambda: self._held("/events")
+        yield "a slow upstream", lambda: self._held("/slow", at_gate=True)
+        yield "a client that leaves", self._leaves
+        if self._kind != "wsgi":
             yield "a client that leaves before the answer", lambda: self._given_up("leave")
             yield "a websocket", self._websocket
-        if self._gate is not None and self._kind == "asgi":
+        if self._kind == "asgi":
             yield "a cancelled request", lambda: self._given_up("cancel")
             yield "a background task", self._background
 
@@ -113,7 +112,7 @@ class Driver:
         self._gate.shut()
         before = counts()
         exchange = self._client.begin(path)
-        assert self._gate.entered.wait(SECONDS), path
+        self._gate.await_entry()
         if not at_gate:
             exchange.await_begin()
         held, busy = growth(before), active()
@@ -127,7 +126,7 @@ class Driver:
         self._gate.shut()
         exchange = self._client.begin("/stream")
         exchange.await_begin()
-        assert self._gate.entered.wait(SECONDS)
+        self._gate.await_entry()
         exchange.leave()
         self._gate.open()
         exchange.finish()
@@ -136,7 +135,7 @@ class Driver:
     def _given_up(self, how: str) -> Seen:
         self._gate.shut()
         exchange = self._client.begin("/slow")
-        assert self._gate.entered.wait(SECONDS)
+        self._gate.await_entry()
         getattr(exchange, how)()
         self._gate.open()
         exchange.finish()
@@ -148,7 +147,7 @@ class Driver:
         exchange = self._client.begin("/background")
         exchange.await_end()
         if exchange.status == 200:
-            assert self._gate.entered.wait(SECONDS)
+            self._gate.await_entry()
         held, busy = growth(before), active()
         self._gate.open()
         exchange.finish()

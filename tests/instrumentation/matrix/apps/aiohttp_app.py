@@ -4,9 +4,9 @@ import seawall.auto  # noqa: F401, I001 - the first line, as the documents say
 
 from aiohttp import web
 
-from gates import TaskGate
+from gates import Gate
 
-gate = TaskGate()
+gate = Gate()
 
 
 async def item(request: web.Request) -> web.Response:

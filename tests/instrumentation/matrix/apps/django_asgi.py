@@ -10,9 +10,9 @@ from django.urls import path
 from django.views import View
 
 from django_urls import addresses, configure
-from gates import TaskGate
+from gates import Gate
 
-gate = TaskGate()
+gate = Gate()
 
 
 class Item(View):

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import path
 from django.views import View
 
 from django_urls import addresses, configure
-from gates import ThreadGate
+from gates import Gate
 
-gate = ThreadGate()
+gate = Gate()
 
 
 class Item(View):
@@ -39,6 +40,10 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(chunks())
 
 
+def endless(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(b"x" * 65536 for _ in iter(gate.is_open, True))
+
+
 def broken() -> Iterator[bytes]:
     yield b"one"
     raise LookupError("half-way")
@@ -58,6 +63,6 @@ def slow(request: HttpRequest) -> HttpResponse:
 
 
 views = {"boom": boom, "answer": answer, "stream": stream, "breaks": breaks, "events": events, "slow": slow}
-urlpatterns = addresses({**views, "item": Item.as_view()})
+urlpatterns = [*addresses({**views, "item": Item.as_view()}), path("endless", endless)]
 configure(__name__)
 app = get_wsgi_application()

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import falcon
 import falcon.asgi
 
-from gates import TaskGate
+from gates import Gate
 
-gate = TaskGate()
+gate = Gate()
 
 
 class Item:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import falcon
 
-from gates import ThreadGate
+from gates import Gate
 
-gate = ThreadGate()
+gate = Gate()
 
 
 class Item:
@@ -43,6 +43,11 @@ class Stream:
         yield b"two"
 
 
+class Endless(Stream):
+    def chunks(self) -> Iterator[bytes]:
+        return (b"x" * 65536 for _ in iter(gate.is_open, True))
+
+
 class Breaks(Stream):
     def chunks(self) -> Iterator[bytes]:
         yield b"one"
@@ -61,6 +66,7 @@ app.add_route("/boom", Boom())
 app.add_route("/answers/{status:int}", Answer())
 app.add_route("/stream", Stream())
 app.add_route("/breaks", Breaks())
+app.add_route("/endless", Endless())
 app.add_route("/events", Stream(kind="text/event-stream"))
 app.add_route("/slow", Slow())
 app.add_route("/v1/api/things/{number}", Item())

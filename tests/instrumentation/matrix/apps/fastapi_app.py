@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from gates import TaskGate
+from gates import Gate
 
-gate = TaskGate()
+gate = Gate()
 app = FastAPI()
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from flask import Blueprint, Flask, Response, abort
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from gates import ThreadGate
+from gates import Gate
 
-gate = ThreadGate()
+gate = Gate()
 app = Flask(__name__)
 
 
@@ -37,6 +37,11 @@ def chunks() -> Iterator[bytes]:
 @app.get("/stream")
 def stream() -> Response:
     return Response(chunks())
+
+
+@app.get("/endless")
+def endless() -> Response:
+    return Response(b"x" * 65536 for _ in iter(gate.is_open, True))
 
 
 def broken() -> Iterator[bytes]:

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from gates import TaskGate
+from gates import Gate
 
-gate = TaskGate()
+gate = Gate()
 
 
 @route("/items/{number:int}", http_method=[HttpMethod.GET, HttpMethod.POST, HttpMethod.HEAD], status_code=200)

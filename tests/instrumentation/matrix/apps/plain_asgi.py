@@ -4,11 +4,11 @@ import seawall.auto  # noqa: F401, I001 - the first line, as the documents say
 
 from typing import Any
 
-from gates import TaskGate
+from gates import Gate
 
 from seawall.instrumentation import AsgiMiddleware, start
 
-gate = TaskGate()
+gate = Gate()
 STREAMS = {"/stream": b"text/plain", "/events": b"text/event-stream", "/breaks": b"text/plain"}
 
 

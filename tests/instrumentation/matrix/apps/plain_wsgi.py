@@ -5,11 +5,11 @@ import seawall.auto  # noqa: F401, I001 - the first line, as the documents say
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gates import ThreadGate
+from gates import Gate
 
 from seawall.instrumentation import WsgiMiddleware, start
 
-gate = ThreadGate()
+gate = Gate()
 STREAMS = {"/stream": "text/plain", "/events": "text/event-stream", "/breaks": "text/plain"}
 
 

@@ -12,9 +12,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from gates import TaskGate
+from gates import Gate
 
-gate = TaskGate()
+gate = Gate()
 
 
 async def item(request: Request) -> Response:
