@@ -16,6 +16,7 @@ from .frameworks import Frameworks
 from .http_server import HttpServerMetrics
 from .logs import add_trace_ids
 from .points import SdkMetrics
+from .rpc_server import RpcServerMetrics
 from .runtime import RuntimeMetrics
 from .scrape import ScrapeServer
 from .settings import Settings, read_settings
@@ -74,13 +75,14 @@ def _begin(environ: Mapping[str, str]) -> None:
     registry = Registry()
     http = HttpServerMetrics(settings.thresholds, settings.methods)
     running = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
-    registry.add(*http.families, *running.worker.families)
+    rpc = RpcServerMetrics(settings.thresholds)
+    registry.add(*http.families, *running.worker.families, rpc.duration)
     runtime = RuntimeMetrics(http.active)
     registry.add(*runtime.families)
     runtime.hook()
     _running.append(running)
     tracer = _set_providers(settings, registry, environ)
-    Frameworks(http, tracer, running.worker).hook()
+    Frameworks(http, tracer, running.worker, rpc).hook()
     add_trace_ids()
     if settings.serves:
         running.server = _serve(settings, registry)

@@ -12,6 +12,7 @@ from wrapt import register_post_import_hook
 
 from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.http_server import HttpServerMetrics
+from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.tracing import ServerTracer
 from seawall.instrumentation.worker import WorkerMetrics
 
@@ -40,6 +41,8 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "aiohttp.web_protocol": ("aiohttp", "hook_server"),
     "aiohttp.web_response": ("aiohttp", "hook_streams"),
     "aiohttp.web_ws": ("aiohttp", "hook_websockets"),
+    "grpc": ("grpc", "hook_server"),
+    "grpc.aio": ("grpc", "hook_aio"),
 }
 
 
@@ -47,9 +50,13 @@ class Frameworks:
     """Hook the middleware into the frameworks that the application imports."""
 
     def __init__(
-        self, metrics: HttpServerMetrics, tracer: ServerTracer | None, worker: WorkerMetrics | None = None
+        self,
+        metrics: HttpServerMetrics,
+        tracer: ServerTracer | None,
+        worker: WorkerMetrics | None = None,
+        rpc: RpcServerMetrics | None = None,
     ) -> None:
-        self._telemetry = Telemetry(metrics, tracer, worker or WorkerMetrics())
+        self._telemetry = Telemetry(metrics, tracer, worker or WorkerMetrics(), rpc or RpcServerMetrics())
 
     def hook(self) -> None:
         """Wait for each framework's import; one that is imported already is hooked at once."""

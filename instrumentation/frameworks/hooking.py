@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from seawall.instrumentation import asgi, wsgi
 from seawall.instrumentation.http_server import HttpServerMetrics
+from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.tracing import ServerTracer
 from seawall.instrumentation.worker import WorkerMetrics
 
@@ -21,6 +22,7 @@ class Telemetry:
     http: HttpServerMetrics
     tracer: ServerTracer | None
     worker: WorkerMetrics
+    rpc: RpcServerMetrics
 
 
 def replace(owner: Any, name: str, replacement: Any) -> None:
