@@ -71,15 +71,17 @@ class WorkerMetrics:
         labels = (operation, destination, system)
         started = perf_counter()
         try:
-            with trace.use_span(span, end_on_exit=True, record_exception=True):
+            with trace.use_span(span, record_exception=True):
                 yield span
-        except Exception as error:
+        except BaseException as error:  # a message that was given up was not processed
             span.set_attribute("error.type", type(error).__qualname__)
             span.set_status(StatusCode.ERROR)
             self.duration.record_failure((*labels, type(error).__qualname__), perf_counter() - started)
             raise
         else:
             self.duration.record((*labels, ""), perf_counter() - started)
+        finally:
+            span.end()
 
     def observe_queue(
         self,

@@ -43,6 +43,12 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "aiohttp.web_ws": ("aiohttp", "hook_websockets"),
     "grpc": ("grpc", "hook_server"),
     "grpc.aio": ("grpc", "hook_aio"),
+    "celery.signals": ("celery", "hook_signals"),
+    "celery.worker.request": ("celery", "hook_requests"),
+    "dramatiq.broker": ("dramatiq", "hook_brokers"),
+    "rq.queue": ("rq", "hook_queues"),
+    "rq.worker.base": ("rq", "hook_births"),
+    "rq.worker.worker_classes": ("rq", "hook_workers"),
 }
 
 

@@ -62,7 +62,7 @@ class WorkerPools:
         worker = self._gunicorn()
         if worker is not None and (slots := gunicorn_slots(worker)):
             yield "gunicorn", (slots, self._open(), 0)
-        uwsgi = sys.modules.get("uwsgi")
+        uwsgi: Any = sys.modules.get("uwsgi")
         if hasattr(uwsgi, "worker_id"):
             yield "uwsgi", (uwsgi.cores, self._open(), 0)
 

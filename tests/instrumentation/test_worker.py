@@ -1,12 +1,17 @@
 """A worker's messages and queues, under the names that the pack's alerts and panels use."""
 
 import re
+from asyncio import CancelledError
 from pathlib import Path
 
 import pytest
 from applications import run_python
 from opentelemetry import propagate, trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.metrics import messaging_metrics
+from opentelemetry.trace import SpanKind
 
 from seawall.instrumentation.exposition import Registry
 from seawall.instrumentation.worker import WorkerMetrics
@@ -66,6 +71,26 @@ def test_a_failure_counts_by_its_class_and_passes_on() -> None:
         messages(worker)[("send", "mails", "sqlite", "OSError")],
         messages(worker)[("send", "mails", "sqlite", "_OTHER")],
     )
+
+
+def test_the_span_of_a_failure_tells_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a consumer's, ends once, and what was given up counts as a failure too."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", lambda name: provider.get_tracer(name))
+    worker = WorkerMetrics()
+    with worker.process_message("send", destination="mails"):
+        pass
+    messages(worker)
+    with pytest.raises(CancelledError), worker.process_message("send", destination="mails", system="kafka"):
+        raise CancelledError
+    whole, failed = exporter.get_finished_spans()
+
+    assert ("send mails", SpanKind.CONSUMER, True) == (whole.name, whole.kind, whole.status.is_ok)
+    assert "CancelledError" == (failed.attributes or {})["error.type"]
+    assert not failed.status.is_ok
+    assert 1 == sum(count for labels, count in messages(worker).items() if labels[3])
 
 
 def test_a_queue_that_cannot_be_asked_is_left_out() -> None:

@@ -1,0 +1,87 @@
+"""The same tasks in three task queues: ``task_apps.py LIBRARY REDIS_PORT`` is each one's worker.
+
+The test sends the messages; each task does what its message tells it.
+"""
+
+import seawall.auto  # noqa: F401, I001 - the first line, as the documents say
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from opentelemetry import propagate
+
+REDIS = os.environ["TASKS_REDIS"]
+FOLDER = Path(os.environ["TASKS_FOLDER"])
+
+
+def work(what: str) -> None:
+    """Do it, and tell in a file that it was done and in which trace."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    (FOLDER / f"{what}-{time.time_ns()}").write_text(json.dumps(carrier))
+    if what == "fail":
+        raise LookupError("as it was told")
+    if what == "die":
+        os._exit(3)
+    if what == "hold":
+        while not (FOLDER / "released").exists():
+            time.sleep(0.005)
+
+
+def celery_app() -> object:
+    from celery import Celery
+
+    app = Celery("shop", broker=REDIS, backend=REDIS)
+    app.conf.update(
+        task_default_queue="mails", worker_hijack_root_logger=False, broker_connection_retry_on_startup=True
+    )
+
+    @app.task(name="shop.work")
+    def do(what: str) -> None:
+        work(what)
+
+    @app.task(name="shop.retry", bind=True, max_retries=1, default_retry_delay=0)
+    def again(self: object) -> None:
+        try:
+            raise TimeoutError("try again")
+        except TimeoutError as error:
+            raise self.retry(exc=error) from error  # type: ignore[attr-defined]
+
+    return app
+
+
+def dramatiq_broker() -> object:
+    import dramatiq
+    from dramatiq.brokers.redis import RedisBroker
+
+    broker = RedisBroker(url=REDIS)
+    dramatiq.set_broker(broker)
+    dramatiq.actor(work, queue_name="mails", actor_name="work", max_retries=0)
+    return broker
+
+
+def run_celery() -> None:
+    celery_app().worker_main(["worker", "--pool", sys.argv[2], "--concurrency", "2", "-l", "warning"])  # type: ignore[attr-defined]
+
+
+def run_dramatiq() -> None:
+    from dramatiq import Worker
+
+    Worker(dramatiq_broker(), worker_threads=2, worker_timeout=100).start()  # type: ignore[arg-type]
+    while True:
+        time.sleep(1)
+
+
+def run_rq() -> None:
+    from redis import Redis
+    from rq import SimpleWorker, Worker
+
+    kind = SimpleWorker if sys.argv[2] == "simple" else Worker
+    kind(["mails"], connection=Redis.from_url(REDIS)).work(logging_level="WARNING")
+
+
+if __name__ == "__main__":
+    {"celery": run_celery, "dramatiq": run_dramatiq, "rq": run_rq}[sys.argv[1]]()
