@@ -1,11 +1,12 @@
 """The middlewares by themselves: what no real server does on demand."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from middlewares import END, ENVIRON, SCOPE, START, answer, run_asgi, run_wsgi, wsgi_answer
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import TextMapPropagator
@@ -17,59 +18,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler, SamplingResult
 from seawall.instrumentation import AsgiMiddleware, HttpServerMetrics, WsgiMiddleware
 from seawall.instrumentation.tracing import ServerTracer
 
-START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
-END: dict[str, Any] = {"type": "http.response.body", "body": b""}
-SCOPE: Mapping[str, Any] = {
-    "type": "http",
-    "method": "GET",
-    "scheme": "http",
-    "http_version": "1.1",
-    "path": "/a",
-    "headers": [],
-}
-ENVIRON = {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "SERVER_PROTOCOL": "HTTP/1.1", "PATH_INFO": "/a"}
-
 
 def counted(http: HttpServerMetrics) -> dict[tuple[str, str], float]:
     """Return the counts that are not zero, by status and error; no request may be open."""
     assert [0] * len(http.active.collect()) == [cells[0] for _, cells in http.active.collect()]
     found = {(labels[2], labels[3]): sum(cells[:-1]) for labels, cells in http.duration.collect()}
     return {key: count for key, count in found.items() if count}
-
-
-def run_asgi(
-    app: Any, http: HttpServerMetrics, tracer: ServerTracer | None = None, scope: Any = None, send: Any = None
-) -> None:
-    """Send one request through the middleware."""
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
-
-    async def take(_: Any) -> None:
-        pass
-
-    asyncio.run(AsgiMiddleware(app, http, tracer)({**SCOPE} if scope is None else scope, receive, send or take))
-
-
-def run_wsgi(app: Any, http: HttpServerMetrics, tracer: ServerTracer | None = None) -> list[bytes]:
-    """Send one request through the middleware, as a server does."""
-    body = WsgiMiddleware(app, http, tracer)(dict(ENVIRON), lambda *_: None)
-    try:
-        return list(body)
-    finally:
-        getattr(body, "close", lambda: None)()
-
-
-async def answer(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 200."""
-    await send(START)
-    await send(END)
-
-
-def wsgi_answer(environ: Any, start_response: Any) -> Iterable[bytes]:
-    """Answer 200."""
-    start_response("200 OK", [])
-    return iter([b"", b"a"])
 
 
 class BrokenSampler(Sampler):
@@ -348,69 +302,3 @@ def test_a_route_of_the_applications_own_is_read_with_care() -> None:
 
     found = {(labels[1], labels[2]): sum(cells[:-1]) for labels, cells in http.duration.collect()}
     assert {("/{a}", "200"): 1, ("", "200"): 3} == {key: count for key, count in found.items() if count}
-
-
-def sizes(http: HttpServerMetrics) -> list[tuple[float, str]]:
-    """Return the bytes of all responses of a kind, and how they were encoded."""
-    return [(cells[-1], labels[-1]) for labels, cells in http.sent.collect()]
-
-
-def test_bodies_are_measured_as_they_go_over_the_wire() -> None:
-    """Of both interfaces: in chunks, in lists, encoded as the response says; a request without a body has none."""
-
-    async def compressed(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await send({**START, "headers": [(b"content-encoding", b"gzip")]})
-        await send({"type": "http.response.body", "body": b"12345", "more_body": True})
-        await send({"type": "http.response.body", "body": b"678"})
-
-    def chunks(environ: Any, start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Encoding", "gzip")])
-        return iter([b"12345", b"678"])
-
-    def whole(environ: Any, start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Encoding", "made-up")])
-        return [b"12345", b"678"]
-
-    asgi, wsgi = HttpServerMetrics(), HttpServerMetrics()
-    run_asgi(compressed, asgi)
-    run_wsgi(chunks, wsgi)
-    run_wsgi(whole, wsgi)
-
-    assert [(8.0, "gzip")] == sizes(asgi)
-    assert [(8.0, "gzip"), (8.0, "_OTHER")] == sizes(wsgi)
-    assert [] == asgi.received.collect() == wsgi.received.collect()
-
-
-def test_headers_that_are_none_do_not_stop_a_response() -> None:
-    """What an application passes on is the server's to judge."""
-
-    def odd(environ: Any, start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [(1, None)])
-        return [b"12345"]
-
-    http = HttpServerMetrics()
-    assert [b"12345"] == run_wsgi(odd, http)
-    assert [(5.0, "")] == sizes(http)
-
-
-def test_the_body_of_a_request_is_measured() -> None:
-    """As many bytes as the application read, or the client said."""
-
-    async def reads(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await answer(scope, receive, send)
-
-    http = HttpServerMetrics()
-
-    async def post() -> None:
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"abc"}
-
-        async def take(_: Any) -> None:
-            pass
-
-        await AsgiMiddleware(reads, http, None)({**SCOPE}, receive, take)
-
-    asyncio.run(post())
-    assert [3.0] == [cells[-1] for _, cells in http.received.collect()]
