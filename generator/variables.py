@@ -72,7 +72,7 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
 
 def _shares(dialect: Dialect | None, facts: list[SloFacts]) -> list[SloFacts]:
     """Return one SLO of each grouping whose groups share the traffic all day, as regions do and routes do not."""
-    routes = {"http_route", *(dialect.labels.get("route", "") for dialect in [dialect] if dialect)}
+    routes = {"http_route", dialect.labels.get("route", "") if dialect else ""}
     found = {each.by: each for each in reversed(facts) if each.by and not each.timed and routes.isdisjoint(each.by)}
     return list(reversed(found.values()))
 

@@ -79,7 +79,7 @@ class Family:
         self.reset()
         for labels, values in counted.items():
             cells = self._make(labels)
-            for index, value in enumerate(values):
+            for index, value in enumerate(values[: self._width()]):
                 cells[index] += value
 
     def reset(self) -> None:

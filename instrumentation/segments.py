@@ -5,7 +5,6 @@ to where they are whole. So a reader needs no lock, and a number that is one ali
 Who writes holds a POSIX lock: the system takes it back when a process dies, however it does, and it is not inherited.
 """
 
-import fcntl
 import mmap
 import os
 import struct
@@ -134,6 +133,10 @@ def adopt(path: Path) -> Segment | None:
 
 def lock(path: Path) -> int | None:
     """Return an open descriptor of *path* that holds its lock, or None where another process does. Raises OSError."""
+    try:
+        import fcntl
+    except ImportError:
+        raise OSError("this system has no POSIX locks") from None
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,11 +7,23 @@ from typing import Any, Final
 _MARK: Final = "__seawall__"
 
 
+def replace(owner: Any, name: str, replacement: Any) -> None:
+    """Put *replacement* in the place of *owner*'s own attribute *name*, once."""
+    if not is_ours(owner.__dict__[name]):
+        setattr(replacement, _MARK, True)
+        setattr(owner, name, replacement)
+
+
+def is_ours(function: Any) -> bool:
+    """Whether *function* was put there by Seawall."""
+    return hasattr(function, _MARK)
+
+
 def wrap(owner: Any, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
     """Replace *name*, which *owner* itself defines, by what *around* makes of it; say whether it was new."""
     original = owner.__dict__[name]
     function = getattr(original, "__func__", original)
-    if hasattr(function, _MARK):
+    if is_ours(function):
         return False
     replacement = wraps(function)(around(function))
     setattr(replacement, _MARK, True)

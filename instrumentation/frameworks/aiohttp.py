@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from seawall.instrumentation.diagnostics import guarded, say_once
 from seawall.instrumentation.http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, replace
+from .hooking import Telemetry
 
 _METHOD_NOT_ALLOWED: Final = 405
 

@@ -6,8 +6,9 @@ from time import time
 from typing import Any, Final
 
 from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, replace
+from .hooking import Telemetry
 from .tasks import Task, begin, carried, end, failure, inject, observe_slots
 
 _SYSTEM: Final = "celery"

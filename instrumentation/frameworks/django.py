@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from seawall.instrumentation import asgi
 from seawall.instrumentation.diagnostics import say_once
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, mount_of, note_error, noted_route, observe_asgi, observe_wsgi, replace
+from .hooking import Telemetry, mount_of, note_error, noted_route, observe_asgi, observe_wsgi
 from .patterns import readable
 
 _PATTERNS_KEPT: Final = 4096  # they stand in the code, so that these are all of them

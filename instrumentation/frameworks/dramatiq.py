@@ -3,7 +3,9 @@
 from functools import wraps
 from typing import Any, Final
 
-from .hooking import Telemetry, replace
+from seawall.instrumentation.wrapping import replace
+
+from .hooking import Telemetry
 from .tasks import Task, begin, carried, end, inject, observe_slots
 
 _SYSTEM: Final = "dramatiq"

@@ -4,8 +4,9 @@ from functools import wraps
 from typing import Any
 
 from seawall.instrumentation import asgi
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, mount_of, note_error, noted_route, observe_asgi, observe_wsgi, replace
+from .hooking import Telemetry, mount_of, note_error, noted_route, observe_asgi, observe_wsgi
 
 
 def hook_wsgi(module: Any, telemetry: Telemetry) -> None:

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from seawall.instrumentation import asgi
 
-from .hooking import Telemetry, observe_asgi
-from .starlette import note_before, note_route
+from .hooking import Telemetry, note_before, observe_asgi
+from .starlette import note_route
 
 _NATIVE_KEY: Final = "fastapi.telemetry"
 

@@ -5,8 +5,9 @@ from functools import wraps
 from typing import Any
 
 from seawall.instrumentation import wsgi
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, mount_of, note_error, observe_wsgi, replace, set_mounts
+from .hooking import Telemetry, mount_of, note_error, observe_wsgi, set_mounts
 
 
 def hook_application(module: Any, telemetry: Telemetry) -> None:

@@ -1,16 +1,19 @@
 """gRPC servers, with threads and with coroutines: an interceptor that comes before all others."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Final
 
 from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.rpc_server import OTHER, RpcCall, current
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, replace
+from .hooking import Telemetry
 
 _SYSTEM: Final = "grpc"
+_ENDED: Final = object()
 _KINDS: Final = {
     (False, False): "unary_unary",
     (False, True): "unary_stream",
@@ -89,69 +92,59 @@ def _wrapper_for(behaviour: Any, streams: bool) -> Callable[[Any, Begin], Any]:
     return _wrap_stream if streams else _wrap_call
 
 
+@contextmanager
+def _followed(begin: Begin, context: Any) -> Iterator[RpcCall]:
+    """Begin a call, and end it with the code that its handler's return or exception makes of it."""
+    call = begin()
+    try:
+        yield call
+    except BaseException as error:
+        call.end(_code(context, error), error)
+        raise
+    call.end(_code(context, None))
+
+
 def _wrap_call(behaviour: Any, begin: Begin) -> Any:
     def call(request: Any, context: Any) -> Any:
-        followed = begin()
-        try:
-            with current(followed.context):
-                response = behaviour(request, context)
-        except BaseException as error:
-            followed.end(_code(context, error), error)
-            raise
-        followed.end(_code(context, None))
-        return response
+        with _followed(begin, context) as followed, current(followed.context):
+            return behaviour(request, context)
 
     return call
 
 
 def _wrap_stream(behaviour: Any, begin: Begin) -> Any:
     def stream(request: Any, context: Any) -> Iterator[Any]:
-        followed = begin()
-        try:
+        with _followed(begin, context) as followed:
             with current(followed.context):
                 responses = iter(behaviour(request, context))
             while True:
                 with current(followed.context):
-                    response = next(responses)
+                    response = next(responses, _ENDED)
+                if response is _ENDED:
+                    return
                 yield response
-        except StopIteration:
-            followed.end(_code(context, None))
-        except BaseException as error:
-            followed.end(_code(context, error), error)
-            raise
 
     return stream
 
 
 def _wrap_coroutine(behaviour: Any, begin: Begin) -> Any:
     async def call(request: Any, context: Any) -> Any:
-        followed = begin()
-        try:
-            with current(followed.context):
-                response = await behaviour(request, context)
-        except BaseException as error:
-            followed.end(_code(context, error), error)
-            raise
-        followed.end(_code(context, None))
-        return response
+        with _followed(begin, context) as followed, current(followed.context):
+            return await behaviour(request, context)
 
     return call
 
 
 def _wrap_async_stream(behaviour: Any, begin: Begin) -> Any:
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-        followed = begin()
-        responses = behaviour(request, context)
-        try:
+        with _followed(begin, context) as followed:
+            responses = behaviour(request, context)
             while True:
                 with current(followed.context):
-                    response = await anext(responses)
+                    response = await anext(responses, _ENDED)
+                if response is _ENDED:
+                    return
                 yield response
-        except StopAsyncIteration:
-            followed.end(_code(context, None))
-        except BaseException as error:
-            followed.end(_code(context, error), error)
-            raise
 
     return stream
 

@@ -1,6 +1,6 @@
 """What every framework's hook is made of: where the middleware goes in, and how a request is told its route."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
@@ -10,8 +10,11 @@ from seawall.instrumentation.http_server import HttpServerMetrics
 from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.tracing import ServerTracer
 from seawall.instrumentation.worker import WorkerMetrics
+from seawall.instrumentation.wrapping import replace
 
-_MARK: Final = "__seawall__"
+# Is given a route, the request that it is handed, and the scope.
+Note = Callable[[Any, asgi.AsgiRequest, asgi.Scope], None]
+
 _MOUNTS_KEY: Final = "seawall.mounts"
 
 
@@ -23,13 +26,6 @@ class Telemetry:
     tracer: ServerTracer | None
     worker: WorkerMetrics
     rpc: RpcServerMetrics
-
-
-def replace(owner: Any, name: str, replacement: Any) -> None:
-    """Put *replacement* in the place of *owner*'s own attribute *name*, once."""
-    if not hasattr(owner.__dict__[name], _MARK):
-        setattr(replacement, _MARK, True)
-        setattr(owner, name, replacement)
 
 
 def observe_asgi(application: Any, telemetry: Telemetry, before: Any = None) -> None:
@@ -62,6 +58,20 @@ def observe_wsgi(application: Any, telemetry: Telemetry, route_of: wsgi.RouteOf)
         return wsgi.observe(original.__get__(self), metrics, tracer, route_of, environ, start)
 
     replace(application, "__call__", __call__)
+
+
+def note_before(route_class: Any, note: Note) -> None:
+    """Call *note* whenever a route of *route_class* is handed a request that is counted."""
+    original = route_class.__dict__["handle"]
+
+    @wraps(original)
+    def handle(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Awaitable[None]:
+        request = scope.get(asgi.REQUEST_KEY)
+        if request is not None:
+            note(self, request, scope)
+        return original(self, scope, receive, send)  # type: ignore[no-any-return]
+
+    replace(route_class, "handle", handle)
 
 
 def noted_route(environ: wsgi.Environ) -> str:

@@ -5,8 +5,9 @@ from functools import wraps
 from typing import Any, Final
 
 from seawall.instrumentation import asgi
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, note_error, observe_asgi, replace
+from .hooking import Telemetry, note_before, note_error, observe_asgi
 
 _TEMPLATE: Final = "__seawall_template__"
 
@@ -18,32 +19,22 @@ def hook_application(module: Any, telemetry: Telemetry) -> None:
 
 def hook_routes(module: Any, _: Telemetry) -> None:
     """Note the route that a request is handed to."""
-    original = module.HTTPRoute.handle
+    note_before(module.HTTPRoute, _note_route)
 
-    @wraps(original)
-    def handle(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Any:
-        request = scope.get(asgi.REQUEST_KEY)
-        if request is not None:
-            request.route = f"{request.mount}{self.path_format}"
-        return original(self, scope, receive, send)
 
-    replace(module.HTTPRoute, "handle", handle)
+def _note_route(route: Any, request: asgi.AsgiRequest, _: asgi.Scope) -> None:
+    request.route = f"{request.mount}{route.path_format}"
 
 
 def hook_mounts(module: Any, _: Telemetry) -> None:
     """Note each application that is mounted on the way of a request."""
-    original = module.ASGIRoute.handle
+    note_before(module.ASGIRoute, _note_mount)
 
-    @wraps(original)
-    def handle(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Any:
-        request = scope.get(asgi.REQUEST_KEY)
-        if request is not None:
-            request.mount += self.path_format.rstrip("/")
-            if not self.route_handler.is_mount:
-                request.route = request.mount or "/"
-        return original(self, scope, receive, send)
 
-    replace(module.ASGIRoute, "handle", handle)
+def _note_mount(route: Any, request: asgi.AsgiRequest, _: asgi.Scope) -> None:
+    request.mount += route.path_format.rstrip("/")
+    if not route.route_handler.is_mount:
+        request.route = request.mount or "/"
 
 
 def hook_nodes(module: Any, _: Telemetry) -> None:

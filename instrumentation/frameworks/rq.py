@@ -4,8 +4,9 @@ from functools import wraps
 from typing import Any, Final
 
 from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.wrapping import replace
 
-from .hooking import Telemetry, replace
+from .hooking import Telemetry
 from .tasks import begin, carried, end, failure, inject, observe_slots
 
 _SYSTEM: Final = "rq"

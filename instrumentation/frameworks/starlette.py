@@ -1,14 +1,10 @@
 """Starlette, and all that is built on its routes: the template of a route under those of its mounts."""
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
 from typing import Any
 
 from seawall.instrumentation import asgi
 
-from .hooking import Telemetry, observe_asgi, replace
-
-Note = Callable[[Any, asgi.AsgiRequest, asgi.Scope], None]
+from .hooking import Telemetry, note_before, observe_asgi
 
 
 def hook_applications(module: Any, telemetry: Telemetry) -> None:
@@ -20,20 +16,6 @@ def hook_routes(module: Any, _: Telemetry) -> None:
     """Note the route that a request is handed to, and each mount on its way there."""
     note_before(module.Route, note_route)
     note_before(module.Mount, _note_mount)
-
-
-def note_before(route_class: Any, note: Note) -> None:
-    """Call *note* whenever a route of *route_class* is handed a request that is counted."""
-    original = route_class.__dict__["handle"]
-
-    @wraps(original)
-    def handle(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> Awaitable[None]:
-        request = scope.get(asgi.REQUEST_KEY)
-        if request is not None:
-            note(self, request, scope)
-        return original(self, scope, receive, send)  # type: ignore[no-any-return]
-
-    replace(route_class, "handle", handle)
 
 
 def note_route(route: Any, request: asgi.AsgiRequest, scope: asgi.Scope) -> None:
