@@ -228,3 +228,22 @@ def test_a_point_opens_its_trace() -> None:
     assert 'le="0.25"' in line
     assert f'# {{trace_id="{0xABC:032x}",span_id="{0xDEF:016x}"}} 0.2 ' in line
     assert " # {" not in classic
+
+
+def test_a_system_without_posix_locks_keeps_counts_in_the_heap(tmp_path: Path) -> None:
+    """The import holds, and a process tells of itself alone, as where no folder can be."""
+    code = f"""if True:
+        import sys
+        sys.modules["fcntl"] = None
+        from pathlib import Path
+        from seawall.instrumentation import UpDownCounter
+        from seawall.instrumentation.exposition import Registry
+        from seawall.instrumentation.memory import Memory
+        registry, counted = Registry(Memory(lambda: Path({str(tmp_path)!r}))), UpDownCounter("c", "", ("a",))
+        registry.add(counted)
+        counted.add(("x",), 1)
+        print('c{{a="x"}} 1' in registry.render().decode())
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    assert ("True\n", 0) == (done.stdout, done.returncode)
+    assert "no POSIX locks" in done.stderr
