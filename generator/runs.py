@@ -59,6 +59,13 @@ class Runs:
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Return what *command* said; raise RunError where it could not be started, or did not end."""
+        if threading.current_thread() is not threading.main_thread():
+            return self._run(command)
+        # A signal ends the main thread anywhere: there it could come between a tool's start and its being known.
+        [done] = self.each(self._run, [command])
+        return done
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:
             process = self._start(command)
         except OSError as error:
