@@ -19,7 +19,9 @@ CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive's packages in a cache of their own; skipped where apt has no archive to ask (another system, none set)."""
-    known = shutil.which("apt-get") and subprocess.run(["apt-get", "indextargets"], capture_output=True, check=False).stdout
+    known = (
+        shutil.which("apt-get") and subprocess.run(["apt-get", "indextargets"], capture_output=True, check=False).stdout
+    )
     if not known:
         pytest.skip("apt knows no archive here")
     cache = tmp_path_factory.mktemp("cache") / "tools"
