@@ -19,14 +19,17 @@ def is_ours(function: Any) -> bool:
     return hasattr(function, _MARK)
 
 
-def wrap(owner: Any, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
-    """Replace *name*, which *owner* itself defines, by what *around* makes of it; say whether it was new."""
+def wrap(owner: Any, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]], mark: str = _MARK) -> bool:
+    """Replace *name*, which *owner* itself defines, by what *around* makes of it; say whether it was new.
+
+    Once for each *mark*: who has one of their own is in nobody's way at the same function, whoever comes first.
+    """
     original = owner.__dict__[name]
     function = getattr(original, "__func__", original)
-    if is_ours(function):
+    if hasattr(function, mark):
         return False
     replacement = wraps(function)(around(function))
-    setattr(replacement, _MARK, True)
+    setattr(replacement, mark, True)
     kind = type(original)
     setattr(owner, name, kind(replacement) if kind in (classmethod, staticmethod) else replacement)
     return True

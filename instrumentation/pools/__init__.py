@@ -1,0 +1,65 @@
+"""Connection pools: how many connections are used and idle, what waits for one, and who waited in vain.
+
+A pool is known from its making by weak reference and read when a scrape asks; only the waits and timeouts are counted
+as they happen. Connections that a parent opened are not told by its forked children.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final
+
+from wrapt import register_post_import_hook
+
+from seawall.instrumentation.aggregation import Family
+from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.exposition import Registry
+
+from .metrics import DatabasePools, HttpPools
+
+__all__ = ["HOOKS", "PoolMetrics", "watch_pools"]
+
+# The library's module, and the file and function of this room that watch its pools once it is imported.
+HOOKS: Final[dict[str, tuple[str, str]]] = {
+    "sqlalchemy.engine.create": ("sqlalchemy", "hook"),
+    "psycopg_pool.pool": ("psycopg_pool", "hook_threads"),
+    "psycopg_pool.pool_async": ("psycopg_pool", "hook_tasks"),
+    "asyncpg.pool": ("asyncpg", "hook"),
+    "redis.connection": ("redis", "hook_threads"),
+    "redis.asyncio.connection": ("redis", "hook_tasks"),
+    "httpcore._sync.connection_pool": ("httpcore", "hook_threads"),
+    "httpcore._async.connection_pool": ("httpcore", "hook_tasks"),
+}
+
+
+@dataclass
+class PoolMetrics:
+    """Hold the metrics of this process' connection pools."""
+
+    database: DatabasePools = field(default_factory=DatabasePools)
+    http: HttpPools = field(default_factory=HttpPools)
+
+    @property
+    def families(self) -> Iterable[Family]:
+        """Everything to expose."""
+        return (*self.database.families, *self.http.families)
+
+    def hook(self) -> None:
+        """Wait for each library's import; what is not imported is not paid for."""
+        for module in HOOKS:
+            register_post_import_hook(guarded(f"watch the pools of {module}")(self._hook_of(module)), module)
+
+    def _hook_of(self, name: str) -> Callable[[Any], None]:
+        file, function = HOOKS[name]
+
+        def hook(module: Any) -> None:
+            getattr(import_module(f".{file}", __name__), function)(module, self)
+
+        return hook
+
+
+def watch_pools(registry: Registry) -> None:
+    """Tell of every pool of this process in *registry* from now on."""
+    metrics = PoolMetrics()
+    registry.add(*metrics.families)
+    metrics.hook()
