@@ -1,0 +1,47 @@
+"""What every library's hook asks before a call: whether it counts, and which trace it carries on."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import context as otel
+from opentelemetry import propagate
+from opentelemetry.context import get_current
+from opentelemetry.trace import get_current_span
+
+from seawall.instrumentation.diagnostics import guarded
+
+# What suppress_instrumentation() and suppress_http_instrumentation() of opentelemetry.instrumentation.utils set.
+_SUPPRESSED: Final = (otel._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+_HTTP_SUPPRESSED: Final = (*_SUPPRESSED, otel._SUPPRESS_HTTP_INSTRUMENTATION_KEY)
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+def is_suppressed() -> bool:
+    """Whether the calls of here are nobody's to see: an exporter's own."""
+    current = get_current()
+    return bool(current) and any(map(current.get, _SUPPRESSED))
+
+
+def is_http_suppressed() -> bool:
+    """Whether the HTTP requests of here are nobody's to see."""
+    current = get_current()
+    return bool(current) and any(map(current.get, _HTTP_SUPPRESSED))
+
+
+@guarded("carry a trace on")
+def trace_headers() -> Mapping[str, str]:
+    """Return the headers that carry the current trace on; none where there is no trace."""
+    current = get_current()
+    if not current or not get_current_span(current).get_span_context().is_valid:
+        return _NOTHING
+    headers: dict[str, str] = {}
+    propagate.inject(headers, current)
+    return headers
+
+
+@guarded("carry a trace on")
+def add_trace(headers: Any) -> None:
+    """Put the current trace into *headers*, which ignore case, unless they carry one already."""
+    carried = trace_headers()
+    if carried and not any(name in headers for name in carried):
+        headers.update(carried)
