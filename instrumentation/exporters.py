@@ -1,0 +1,119 @@
+"""OpenTelemetry's own exporters, called so that a dead collector is one line of the log, and its return another."""
+
+import logging
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from threading import local
+from typing import Any, Final
+
+from .diagnostics import logger, say_once
+from .export_metrics import OTHER, SignalMetrics
+
+_PACKAGES: Final = {"http/protobuf": "http", "grpc": "grpc"}
+_CLASSES: Final = {
+    "METRICS": ("metric_exporter", "OTLPMetricExporter"),
+    "TRACES": ("trace_exporter", "OTLPSpanExporter"),
+    "LOGS": ("_log_exporter", "OTLPLogExporter"),
+}
+_LONGEST: Final = 300  # of what an exporter says
+
+
+def transport_of(signal: str, environ: Mapping[str, str]) -> str:
+    """Return ``http`` or ``grpc``, as the environment says for *signal*."""
+    variables = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = next((environ[name].strip() for name in variables if environ.get(name)), "http/protobuf")
+    if protocol not in _PACKAGES:
+        say_once(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: Seawall knows http/protobuf and grpc; http/protobuf it is.")
+    return _PACKAGES.get(protocol, "http")
+
+
+def make_exporter(signal: str, transport: str) -> Any | None:
+    """Return OpenTelemetry's own exporter of *signal*; None, and one log line, where its package is missing."""
+    module, name = _CLASSES[signal]
+    try:
+        return getattr(import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name)()
+    except ImportError as error:
+        extra = "otlp" if transport == "http" else "otlp-grpc"
+        say_once(f'Seawall pushes no {signal.lower()} by OTLP ({error}): pip install "seawall[{extra}]"')
+    except Exception as error:  # noqa: BLE001 - a wrong certificate or header: the application comes first
+        say_once(f"Seawall pushes no {signal.lower()} by OTLP: {type(error).__name__}: {error}")
+    return None
+
+
+class Exporting:
+    """Export by what *make* makes, anew in a forked child, which must not use its parent's connections."""
+
+    def __init__(self, signal: str, make: Callable[[], Any | None], metrics: SignalMetrics) -> None:
+        self.metrics = metrics
+        self._signal = signal
+        self._make = make
+        self._exporter = make()
+        self._failed = False
+        self._stale = False
+
+    @property
+    def exporter(self) -> Any | None:
+        """What exports in this process; None where nothing can."""
+        if self._stale:
+            self._stale = False
+            self._exporter = self._make()
+        return self._exporter
+
+    def forget(self) -> None:
+        """Leave the parent's connections to it."""
+        self._stale = True
+        self._failed = False
+
+    def export(self, batch: Any, items: int) -> None:
+        """Export *batch*, count its *items*, and say where it began to fail. Never raises."""
+        exporter = self.exporter
+        if exporter is None:
+            return
+        _listen(exporter)
+        _heard.first = None
+        _heard.listening = True
+        error = reason = ""
+        try:
+            result = exporter.export(batch)
+            if getattr(result, "name", "") == "FAILURE":
+                error, reason = OTHER, _heard.first or "it does not say why"
+        except Exception as problem:  # noqa: BLE001 - the next export may succeed
+            error, reason = type(problem).__qualname__, f"{type(problem).__name__}: {problem}"
+        finally:
+            _heard.listening = False
+        self.metrics.count_exported(items, error)
+        self._tell(reason)
+
+    def _tell(self, reason: str) -> None:
+        if reason and not self._failed:
+            matter = "Seawall cannot push %s by OTLP and goes on trying: %s"
+            logger.warning(matter, self._signal, reason[:_LONGEST])
+        elif self._failed and not reason:
+            logger.warning("Seawall pushes %s by OTLP again.", self._signal)
+        self._failed = bool(reason)
+
+
+class _Heard(local):
+    listening = False
+    first: str | None = None
+
+
+class _Listener(logging.Filter):
+    """Keep the first thing that an exporter says while it exports: the cause; what follows are its retries."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not _heard.listening:
+            return True
+        if _heard.first is None:
+            _heard.first = record.getMessage()
+        return False
+
+
+_heard: Final = _Heard()
+_listener: Final = _Listener()
+
+
+def _listen(exporter: Any) -> None:
+    for base in type(exporter).__mro__:
+        if base.__module__.startswith("opentelemetry."):
+            logging.getLogger(base.__module__).addFilter(_listener)  # a second time changes nothing
