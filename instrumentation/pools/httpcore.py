@@ -33,7 +33,7 @@ class HttpcorePools:
     """The pools of one class and of those that are made of it."""
 
     def __init__(self, pools: HttpPools) -> None:
-        from httpcore import PoolTimeout
+        from httpcore._exceptions import PoolTimeout
 
         self._timeout = PoolTimeout
         self._pools = pools

@@ -33,7 +33,7 @@ class PsycopgPools:
     """The pools of one class, and the connections that they gave away."""
 
     def __init__(self, pools: DatabasePools) -> None:
-        from psycopg_pool import PoolTimeout, TooManyRequests
+        from psycopg_pool.errors import PoolTimeout, TooManyRequests
 
         self._pools = pools
         self._named = NamedPools(pools, pool_name)
@@ -52,11 +52,10 @@ class PsycopgPools:
 
         def read(pool: Any) -> PoolState:
             now = pool.get_stats()
-            labels, most = self._named.labels(pool), now["pool_max"]
-            # What the pool takes for its size counts connections that it only tries to open, too.
-            return PoolState(
-                labels, given[id(pool)], now["pool_available"], most=most or None, pending=now["requests_waiting"]
-            )
+            # Its size counts connections that it only tries to open, its queue those that gave up before their turn.
+            waiting = sum(client.conn is None and client.error is None for client in list(pool._waiting))
+            most = now["pool_max"] or None
+            return PoolState(self._named.labels(pool), given[id(pool)], now["pool_available"], most, pending=waiting)
 
         yield from read_each((pool for pool in self._named if not pool.closed), read)
 

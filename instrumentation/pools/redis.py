@@ -80,9 +80,10 @@ def pool_name(pool: Any) -> str:
     if hasattr(pool, "sentinel_manager") or type(pool).__name__.startswith("Sentinel"):
         return str(pool.service_name)
     words = pool.connection_kwargs
+    database = str(words.get("db") or 0)
     if "path" in words:
-        return address(str(words["path"]), None, words.get("db", 0))
-    return address(str(words.get("host", "localhost")), words.get("port", 6379), words.get("db", 0))
+        return address(str(words["path"]), None, database)
+    return address(str(words.get("host", "localhost")), words.get("port", 6379), database)
 
 
 def is_full(error: Exception) -> bool:
