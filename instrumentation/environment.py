@@ -7,7 +7,7 @@ by a traceback, again and again. Here each is said once, and is as if it were no
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -129,9 +129,14 @@ def mend(environ: MutableMapping[str, str]) -> tuple[str, ...]:
 
 
 def _mend_one(environ: MutableMapping[str, str], name: str, rule: Rule, default: str, problems: list[str]) -> None:
-    value = environ.get(name, "").strip()
-    if value and not rule.is_good(value):
-        del environ[name]
+    if name not in environ:
+        return
+    value = environ[name].strip()
+    if value and rule.is_good(value):
+        environ[name] = value
+        return
+    del environ[name]  # an empty one is one that is not set, which not all of the SDK knows
+    if value:
         problems.append(f"{name}={value[:_LONGEST]} is {rule.words}; {default} it is.")
 
 
@@ -186,23 +191,20 @@ def _mend_headers(environ: MutableMapping[str, str], problems: list[str]) -> Non
 
 
 def _mend_entry_points(environ: MutableMapping[str, str], problems: list[str]) -> None:
-    found = _keep_loaded(environ, "OTEL_PROPAGATORS", "opentelemetry_propagator", ("none", "tracecontext", "baggage"))
-    problems += [f"{each}; it is left out." for each in found]
-    found = _keep_loaded(
-        environ, "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "opentelemetry_resource_detector", ("*", "otel")
-    )
-    problems += [f"{each}; it is left out." for each in found]
-
-
-def _keep_loaded(environ: MutableMapping[str, str], variable: str, group: str, known: Iterable[str]) -> list[str]:
-    names = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
-    problems = {name: problem for name in names if name.lower() not in known and (problem := _problem_of(group, name))}
-    if problems:
-        good = [name for name in names if name not in problems]
+    for variable, group, known, default in (
+        ("OTEL_PROPAGATORS", "opentelemetry_propagator", ("none", "tracecontext", "baggage"), "tracecontext,baggage"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "opentelemetry_resource_detector", ("*", "otel"), "otel"),
+    ):
+        if variable not in environ:
+            continue
+        names = [name.strip() for name in environ[variable].split(",") if name.strip()]
+        wrong = {name: problem for name in names if name.lower() not in known and (problem := _problem_of(group, name))}
+        good = [name for name in names if name not in wrong]
         environ[variable] = ",".join(good)
         if not good:
             del environ[variable]
-    return [f"{variable}={name[:_LONGEST]}: {problem}" for name, problem in problems.items()]
+        instead = "it is left out" if good else f"{default} it is"
+        problems += [f"{variable}={name[:_LONGEST]}: {problem}; {instead}." for name, problem in wrong.items()]
 
 
 def _problem_of(group: str, name: str) -> str:

@@ -36,7 +36,7 @@ def message_of(record: logging.LogRecord) -> str:
     try:
         return text_of(record.getMessage())
     except Exception:  # noqa: BLE001 - too few arguments, a __str__ of somebody's
-        return f"{text_of(record.msg)} {text_of(record.args)}"
+        return f"{text_of(record.msg)} {text_of(record.args or '')}".rstrip()
 
 
 def exception_of(record: logging.LogRecord) -> tuple[str, str, str] | None:
