@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.resources import Resource
 
 from . import providers
+from .clients import Clients
 from .diagnostics import guarded, logger, say_once
 from .exposition import Registry
 from .frameworks import Frameworks
@@ -76,13 +77,15 @@ def _begin(environ: Mapping[str, str]) -> None:
     http = HttpServerMetrics(settings.thresholds, settings.methods)
     running = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
     rpc = RpcServerMetrics(settings.thresholds)
-    registry.add(*http.families, *running.worker.families, rpc.duration)
+    clients = Clients(settings.methods)
+    registry.add(*http.families, *running.worker.families, rpc.duration, *clients.families)
     runtime = RuntimeMetrics(http.active)
     registry.add(*runtime.families)
     runtime.hook()
     _running.append(running)
     tracer = _set_providers(settings, registry, environ)
     Frameworks(http, tracer, running.worker, rpc).hook()
+    clients.hook()
     add_trace_ids()
     if settings.serves:
         running.server = _serve(settings, registry)

@@ -1,6 +1,6 @@
 """What every library's hook asks before a call: whether it counts, and which trace it carries on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from opentelemetry import context as otel
@@ -40,8 +40,18 @@ def trace_headers() -> Mapping[str, str]:
 
 
 @guarded("carry a trace on")
-def add_trace(headers: Any) -> None:
-    """Put the current trace into *headers*, which ignore case, unless they carry one already."""
+def add_trace(headers: Any) -> tuple[str, ...]:
+    """Put the current trace into *headers*, which ignore case, unless they carry one already; return what was added."""
     carried = trace_headers()
-    if carried and not any(name in headers for name in carried):
-        headers.update(carried)
+    if not carried or any(name in headers for name in carried):
+        return ()
+    for name, value in carried.items():  # some libraries' update() costs more than all else here
+        headers[name] = value
+    return tuple(carried)
+
+
+@guarded("carry a trace on")
+def remove_trace(headers: Any, added: Iterable[str] | None) -> None:
+    """Take out of *headers* what was *added*: a request that is sent again is another trace's."""
+    for name in added or ():
+        headers.pop(name, None)

@@ -9,7 +9,7 @@ from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.wrapping import replace
 
 from . import Clients
-from .calling import add_trace, is_http_suppressed
+from .calling import add_trace, is_http_suppressed, remove_trace
 
 # Counts a request, its response or its exception, and the seconds.
 End = Callable[[Any, Any, BaseException | None, float], None]
@@ -36,13 +36,16 @@ def _hook_client(client: Any, end: End) -> None:
     def _send_single_request(self: Any, request: Any) -> Any:
         if is_http_suppressed():
             return original(self, request)
-        add_trace(request.headers)
+        added = add_trace(request.headers)
         started = perf_counter()
         try:
             response = original(self, request)
         except BaseException as error:
             end(request, None, error, perf_counter() - started)
             raise
+        finally:
+            if added:
+                remove_trace(request.headers, added)
         end(request, response, None, perf_counter() - started)
         return response
 
@@ -56,13 +59,16 @@ def _hook_async_client(client: Any, end: End) -> None:
     async def _send_single_request(self: Any, request: Any) -> Any:
         if is_http_suppressed():
             return await original(self, request)
-        add_trace(request.headers)
+        added = add_trace(request.headers)
         started = perf_counter()
         try:
             response = await original(self, request)
         except BaseException as error:
             end(request, None, error, perf_counter() - started)
             raise
+        finally:
+            if added:
+                remove_trace(request.headers, added)
         end(request, response, None, perf_counter() - started)
         return response
 

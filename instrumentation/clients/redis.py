@@ -109,7 +109,10 @@ def _pipeline(pipeline: Any, *_: Any) -> tuple[Peer, object] | None:
     if not pipeline.command_stack and not pipeline.watching:
         return None
     pool = pipeline.connection_pool
-    operation = "MULTI" if pipeline.is_transaction or pipeline.explicit_transaction else "PIPELINE"
+    # The two kinds of pipelines have different names for it.
+    is_transaction = getattr(pipeline, "is_transaction", None)
+    is_transaction = pipeline.transaction if is_transaction is None else is_transaction
+    operation = "MULTI" if is_transaction or pipeline.explicit_transaction else "PIPELINE"
     return pool.__dict__.get(_PEER) or _peer_of(pool) or _NOWHERE, operation
 
 

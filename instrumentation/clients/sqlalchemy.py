@@ -1,5 +1,6 @@
 """SQLAlchemy: statements of the drivers that are not counted themselves (pymysql, sqlite3, oracledb, …)."""
 
+from contextvars import ContextVar
 from functools import wraps
 from time import perf_counter
 from typing import Any, Final
@@ -14,6 +15,7 @@ from .calling import is_suppressed
 _COUNTED: Final = frozenset({"asyncpg", "psycopg"})  # by hooks of their own
 _SYSTEMS: Final = {"mssql": "microsoft.sql_server", "oracle": "oracle.db"}  # the others' names are the conventions'
 _STARTED: Final = "_seawall_started"
+_connecting: Final[ContextVar[float]] = ContextVar("seawall_sqlalchemy_connecting", default=0.0)
 
 
 def hook_engines(module: Any, clients: Clients) -> None:
@@ -44,6 +46,9 @@ def _listen(engine: Any, clients: Clients) -> None:
         failure = "" if error is None else type(error).__qualname__
         clients.db.end((system, *where, verb, failure), perf_counter() - started)
 
+    def connecting(*_: Any) -> None:
+        _connecting.set(perf_counter())
+
     @guarded("count a statement")
     def before(_connection: Any, _cursor: Any, _statement: Any, _parameters: Any, context: Any, _many: Any) -> None:
         if not is_suppressed():
@@ -64,8 +69,9 @@ def _listen(engine: Any, clients: Clients) -> None:
             if started is not None:
                 end(verb_of(told.statement), told.original_exception, started)
         elif told.connection is None and not is_suppressed():
-            end(CONNECT, told.original_exception, perf_counter())
+            end(CONNECT, told.original_exception, _connecting.get() or perf_counter())
 
+    event.listen(engine, "do_connect", connecting)
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
     event.listen(engine, "handle_error", failed)
