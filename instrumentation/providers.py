@@ -22,6 +22,16 @@ from .settings import Settings
 # Starlette's middleware, contrib's) would count them a second time.
 _COUNTED_ALREADY: Final = ("http.server.request.duration", "http.server.active_requests", "http.server.duration")
 
+# Nor do the calls of these libraries count twice, by contrib's instrumentations of them or by redis-py's own telemetry.
+# What another library tells of its calls under the same name is its own, and stays.
+_CALLED_ALREADY: Final = (
+    *(
+        ("http.client.request.duration", f"opentelemetry.instrumentation.{library}")
+        for library in ("aiohttp_client", "httpx", "requests", "urllib", "urllib3")
+    ),
+    ("db.client.operation.duration", "redis-py"),
+)
+
 
 def build_resource(settings: Settings) -> Resource:
     """Return who this is: ``OTEL_*`` first, then the catalog."""
@@ -44,10 +54,17 @@ def set_meter_provider(resource: Resource, readers: Iterable[MetricReader]) -> M
     """Set a meter provider with *readers*; return it, or None where the application has set one."""
     if _is_configured(metrics.get_meter_provider()):
         return None
-    views = [View(instrument_name=name, aggregation=DropAggregation()) for name in _COUNTED_ALREADY]
-    provider = MeterProvider(tuple(readers), resource=resource, views=views, shutdown_on_exit=False)
+    provider = MeterProvider(tuple(readers), resource=resource, views=counted_views(), shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
     return provider
+
+
+def counted_views() -> list[View]:
+    """Return the views that drop what Seawall counts itself."""
+    views = [View(instrument_name=name, aggregation=DropAggregation()) for name in _COUNTED_ALREADY]
+    for name, scope in _CALLED_ALREADY:
+        views.append(View(instrument_name=name, meter_name=scope, aggregation=DropAggregation()))
+    return views
 
 
 def metric_reader(exporter: MetricExporter | None = None) -> InMemoryMetricReader:

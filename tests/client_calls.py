@@ -39,4 +39,4 @@ def told(code: str) -> dict[str, Calls]:
     """Run *code* after the prelude; return the calls of each step that it tells."""
     done = run_python(PRELUDE + code)
     assert (0, "") == (done.returncode, done.stderr), done.stderr
-    return {step: calls for step, calls in map(json.loads, done.stdout.splitlines())}
+    return dict(map(json.loads, done.stdout.splitlines()))

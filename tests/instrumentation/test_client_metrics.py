@@ -7,9 +7,11 @@ import pytest
 from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation, suppress_instrumentation
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from seawall.instrumentation import aggregation
+from seawall.instrumentation import aggregation, providers
 from seawall.instrumentation.clients.calling import (
     add_trace,
     is_http_suppressed,
@@ -192,3 +194,35 @@ def test_a_trace_is_carried_on_where_there_is_one() -> None:
         otel.detach(token)
 
     assert ({"host": "shop"}, {"traceparent": "theirs"}) == (headers, own)
+
+
+def test_what_others_tell_of_the_same_calls_is_dropped() -> None:
+    """Of the libraries that are counted here; another's client keeps its metric, and contrib its other metrics."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider((reader,), views=providers.counted_views(), shutdown_on_exit=False)
+    duration, operation = "http.client.request.duration", "db.client.operation.duration"
+    contrib = "opentelemetry.instrumentation."
+    for scope, name in (
+        *(
+            (f"{contrib}{library}", duration)
+            for library in ("aiohttp_client", "httpx", "requests", "urllib", "urllib3")
+        ),
+        ("redis-py", operation),
+        ("redis-py", "db.client.connection.count"),
+        (f"{contrib}httpx", "http.client.request.body.size"),
+        (f"{contrib}tornado", duration),
+        ("shop.pycurl", duration),
+        ("shop.mongo", operation),
+    ):
+        provider.get_meter(scope).create_histogram(name).record(1)
+    data = reader.get_metrics_data()
+    kept = {(scope.scope.name, metric.name) for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics}  # fmt: skip
+    provider.shutdown()
+
+    assert {
+        ("redis-py", "db.client.connection.count"),
+        (f"{contrib}httpx", "http.client.request.body.size"),
+        (f"{contrib}tornado", duration),
+        ("shop.pycurl", duration),
+        ("shop.mongo", operation),
+    } == kept

@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from servers import parse, promtool  # noqa: F401 - a fixture
 
 from seawall.instrumentation.aggregation import Family
+from seawall.instrumentation.clients import Clients
 from seawall.instrumentation.http_server import HttpServerMetrics
 from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.runtime import RuntimeMetrics
@@ -83,6 +84,7 @@ def families() -> list[Family]:
         *WorkerMetrics().families,
         RpcServerMetrics().duration,
         *RuntimeMetrics(http.active).families,
+        *Clients().families,
     ]
 
 
