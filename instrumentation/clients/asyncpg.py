@@ -38,6 +38,7 @@ def hook_driver(module: Any, clients: Clients) -> None:
     _hook(connection, "execute", _simple, end)
     for name in ("_execute", "_executemany"):  # fetch and its like stand on these
         _hook(connection, name, _own, end)
+    _hook_preparation(connection, end)
     for name in ("_copy_in", "_copy_out", "copy_records_to_table"):
         _hook(connection, name, _copy, end)
     for name in ("fetch", "fetchval", "fetchrow", "fetchmany", "executemany"):
@@ -75,6 +76,23 @@ async def _follow(told: tuple[Any, Any] | None, answer: Awaitable[Any], end: End
         raise
     end(*told, started, None)
     return result
+
+
+def _hook_preparation(connection: Any, end: End) -> None:
+    """Count a statement that the server refuses as it is prepared: nobody will ask for it."""
+    original = connection.prepare
+
+    @wraps(original)
+    async def prepare(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        started = perf_counter()
+        try:
+            return await original(self, query, *args, **kwargs)
+        except BaseException as error:
+            if not is_suppressed():
+                end(self, query, started, error)
+            raise
+
+    replace(connection, "prepare", prepare)
 
 
 def _simple(connection: Any, query: Any = None, *args: Any, **_: Any) -> tuple[Any, Any] | None:
