@@ -6,10 +6,9 @@ from typing import Final, NamedTuple
 
 from seawall.instrumentation.aggregation import Counter, Family, Histogram
 from seawall.instrumentation.asked import Ask, AskedGauge
+from seawall.instrumentation.bounds import Names
 from seawall.instrumentation.diagnostics import guarded, say_once
 from seawall.instrumentation.memory import Labels
-
-from .noting import Names
 
 _POOL: Final = "db.client.connection.pool.name"
 _SERVER: Final = ("server.address", "server.port")

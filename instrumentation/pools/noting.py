@@ -5,12 +5,9 @@ from typing import Any, Final, TypeVar
 from weakref import ref
 
 from seawall.instrumentation.diagnostics import guarded, say_once
-from seawall.instrumentation.memory import Labels
 from seawall.instrumentation.wrapping import wrap
 
-OTHER: Final = "_OTHER"
 _MARK: Final = "__seawall_pools__"  # whoever times a library's calls may be at the same function
-_MOST_NAMES: Final = 100
 _TRIES: Final = 3  # at reading what another thread changes
 
 T = TypeVar("T")
@@ -59,22 +56,6 @@ class Living:
         for thing in list(self):
             if not wanted(thing):
                 self._held.pop(id(thing), None)
-
-
-class Names:
-    """Label values: as many as a page should hold, then one for all that come later."""
-
-    def __init__(self, most: int = _MOST_NAMES) -> None:
-        self._most = most
-        self._known: set[Labels] = set()
-
-    def bounded(self, labels: Labels) -> Labels:
-        """Return *labels*, or others in their place."""
-        if labels not in self._known:
-            if len(self._known) >= self._most:
-                return (OTHER,) * len(labels)
-            self._known.add(labels)
-        return labels
 
 
 def address(host: str, port: object = None, namespace: object = None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
-from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.diagnostics import guarded, say_once
 from seawall.instrumentation.memory import Labels
 
 from .metrics import DatabasePools
@@ -42,6 +42,7 @@ class Timed:
         self._labels_of = labels_of
         self._is_timeout = is_timeout
         self._note = note
+        self._record = pools.waits.record
 
     def around(self, get: Callable[..., Any]) -> Callable[..., Any]:
         """Time the function *get*, whose first argument is the pool."""
@@ -100,11 +101,13 @@ class Timed:
 
         return call
 
-    @guarded("time a pool")
     def _got(self, pool: Any, connection: Any, seconds: float) -> None:
-        if self._note is not None:
-            self._note(connection)
-        self._pools.waits.record(self._labels_of(pool), seconds)
+        try:  # a decorator would cost as much again
+            if self._note is not None:
+                self._note(connection)
+            self._record(self._labels_of(pool), seconds)
+        except Exception as error:  # noqa: BLE001 - the application has its connection
+            say_once(f"Seawall could not time a pool: {type(error).__name__}")
 
     @guarded("count a pool's timeout")
     def _failed(self, pool: Any, error: Exception) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pool_pages import pages, steps
 
+from seawall.instrumentation.bounds import Names
 from seawall.instrumentation.exposition import Registry
 from seawall.instrumentation.pools import HOOKS
 from seawall.instrumentation.pools.metrics import DatabasePools, PoolState
-from seawall.instrumentation.pools.noting import Living, Names, address, note_made, read_each, surround
+from seawall.instrumentation.pools.noting import Living, address, note_made, read_each, surround
 from seawall.instrumentation.pools.timing import NamedPools, Timed
 from seawall.instrumentation.wrapping import wrap
 
