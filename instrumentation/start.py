@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.resources import Resource
 
 from . import providers
+from .caches import watch_caches
 from .clients import Clients
 from .diagnostics import guarded, logger, say_once
 from .exposition import Registry
@@ -17,6 +18,7 @@ from .frameworks import Frameworks
 from .http_server import HttpServerMetrics
 from .logs import add_trace_ids
 from .points import SdkMetrics
+from .pools import watch_pools
 from .rpc_server import RpcServerMetrics
 from .runtime import RuntimeMetrics
 from .scrape import ScrapeServer
@@ -86,6 +88,8 @@ def _begin(environ: Mapping[str, str]) -> None:
     tracer = _set_providers(settings, registry, environ)
     Frameworks(http, tracer, running.worker, rpc).hook()
     clients.hook()
+    watch_pools(registry)
+    watch_caches(registry)
     add_trace_ids()
     if settings.serves:
         running.server = _serve(settings, registry)

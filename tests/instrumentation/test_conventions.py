@@ -16,8 +16,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from servers import parse, promtool  # noqa: F401 - a fixture
 
 from seawall.instrumentation.aggregation import Family
+from seawall.instrumentation.caches import CacheMetrics
 from seawall.instrumentation.clients import Clients
 from seawall.instrumentation.http_server import HttpServerMetrics
+from seawall.instrumentation.pools import PoolMetrics
 from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.runtime import RuntimeMetrics
 from seawall.instrumentation.worker import WorkerMetrics
@@ -84,6 +86,8 @@ def families() -> list[Family]:
         *WorkerMetrics().families,
         RpcServerMetrics().duration,
         *RuntimeMetrics(http.active).families,
+        *PoolMetrics().families,
+        *CacheMetrics().families,
         *Clients().families,
     ]
 
