@@ -18,6 +18,8 @@ from seawall.generator.slo_facts import BurnFacts, SloFacts
 from seawall.generator.text import environment
 from seawall.generator.variables import variables
 from seawall.instrumentation import HttpServerMetrics
+from seawall.instrumentation.caches import CacheMetrics
+from seawall.instrumentation.clients import Clients
 from seawall.instrumentation.pools import PoolMetrics
 from seawall.instrumentation.runtime import RuntimeMetrics
 from seawall.instrumentation.worker import WorkerMetrics
@@ -100,10 +102,10 @@ def test_the_portals_own_metrics_stand_on_the_page() -> None:
 
 
 def test_the_metrics_of_the_one_import_stand_on_the_page() -> None:
-    """HTTP, worker, runtime, pools, caches, and the overflow of labels."""
+    """HTTP, worker, calls of dependencies, runtime, pools, caches, and the overflow of labels."""
     http = HttpServerMetrics()
-    runtime = RuntimeMetrics(http.active).families
-    made = (*http.families, *WorkerMetrics().families, *runtime, *PoolMetrics().families, *CacheMetrics().families)
+    every = (WorkerMetrics(), Clients(), RuntimeMetrics(http.active), PoolMetrics(), CacheMetrics())
+    made = (*http.families, *(family for metrics in every for family in metrics.families))
     families = {f"{family.name}_total" if family.kind == "counter" else family.name for family in made}
     said = first_column(part("reference/metrics.md", "## Metrics of the one import"))
     assert families | {"seawall_metric_overflow_total"} == said
