@@ -1,5 +1,6 @@
 """Observe an application: OpenTelemetry's metrics, traces and log correlation, set up by one import."""
 
+from . import environment  # noqa: F401 - mends what OpenTelemetry raises of, before anything imports it
 from .aggregation import Histogram, UpDownCounter
 from .asgi import AsgiMiddleware
 from .http_server import HttpServerMetrics

@@ -19,6 +19,11 @@ from .exporters import Exporting
 _DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds, as OpenTelemetry says
 
 
+def sleep_on() -> None:
+    """Leave a daemon thread where it is at the process' end: it has nothing left to clear up that could fail."""
+    Event().wait()
+
+
 class Limits(NamedTuple):
     """How many items wait at most, how many leave at once, and after how many seconds they leave at the latest."""
 
@@ -86,7 +91,7 @@ class ExportQueue:
     def join(self, seconds: float) -> None:
         """Wait for what is left, for *seconds* at most."""
         if self._thread is not None:
-            self._thread.join(seconds)
+            self._ended.wait(seconds)
 
     def forget(self) -> None:
         """Begin anew in a forked child: what waits is its parent's, and so are thread, locks and connections."""
@@ -97,6 +102,7 @@ class ExportQueue:
         self._items: deque[Any] = deque()
         self._waiting: deque[Event] = deque()
         self._wake = Event()
+        self._ended = Event()
         self._lock = RLock()
         self._thread: Thread | None = None
 
@@ -123,6 +129,9 @@ class ExportQueue:
                 self._wake.clear()
                 self._drain()
             self._drain()
+            self._ended.set()
+        if self._ends:
+            sleep_on()
 
     def _drain(self) -> None:
         waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from importlib import import_module
-from threading import local
 from typing import Any, Final
 
 from .diagnostics import logger, say_once
@@ -70,17 +70,17 @@ class Exporting:
         if exporter is None:
             return
         _listen(exporter)
-        _heard.first = None
-        _heard.listening = True
+        heard: list[str] = []
+        token = _heard.set(heard)
         error = reason = ""
         try:
             result = exporter.export(batch)
             if getattr(result, "name", "") == "FAILURE":
-                error, reason = OTHER, _heard.first or "it does not say why"
+                error, reason = OTHER, heard[0] if heard else "it does not say why"
         except Exception as problem:  # noqa: BLE001 - the next export may succeed
             error, reason = type(problem).__qualname__, f"{type(problem).__name__}: {problem}"
         finally:
-            _heard.listening = False
+            _heard.reset(token)
         self.metrics.count_exported(items, error)
         self._tell(reason)
 
@@ -93,23 +93,18 @@ class Exporting:
         self._failed = bool(reason)
 
 
-class _Heard(local):
-    listening = False
-    first: str | None = None
-
-
 class _Listener(logging.Filter):
-    """Keep the first thing that an exporter says while it exports: the cause; what follows are its retries."""
+    """Keep what an exporter says while it exports: first the cause, then its retries."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not _heard.listening:
-            return True
-        if _heard.first is None:
-            _heard.first = record.getMessage()
-        return False
+        heard = _heard.get()
+        if heard is not None:
+            heard.append(record.getMessage())
+        return heard is None
 
 
-_heard: Final = _Heard()
+# Not a thread's own: gevent's threads that are none have contexts of their own, even where it came late.
+_heard: Final[ContextVar[list[str] | None]] = ContextVar("seawall_heard", default=None)
 _listener: Final = _Listener()
 
 

@@ -18,14 +18,18 @@ class Collector:
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, bytes]] = []
+        self.peers: list[tuple[str, int]] = []  # whose connection each of them came over, by its port
         self.status = 200
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 body = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
                 collector.posts.append((self.path, body))
+                collector.peers.append((self.path, self.client_address[1]))
                 self.send_response(collector.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -34,6 +38,8 @@ class Collector:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True  # connections that are kept open hold up no end
+        self.server.block_on_close = False
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def count(self, path: str) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from applications import Application, Ports, application
+from collector import Collector, collecting
 
 APPS = Path(__file__).parent / "apps"
 
@@ -26,3 +27,10 @@ def wsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     folder = tmp_path_factory.mktemp("wsgi")
     with application(str(APPS / "wsgi_app.py"), str(ports.own), folder=folder, ports=ports) as running:
         yield running
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A receiver of OTLP over HTTP."""
+    with collecting() as receiver:
+        yield receiver
