@@ -29,6 +29,8 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "redis.asyncio.connection": ("redis", "hook_tasks"),
     "httpcore._sync.connection_pool": ("httpcore", "hook_threads"),
     "httpcore._async.connection_pool": ("httpcore", "hook_tasks"),
+    "urllib3.connectionpool": ("urllib3", "hook"),
+    "aiohttp.connector": ("aiohttp", "hook"),
 }
 
 

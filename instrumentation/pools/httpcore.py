@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.memory import Labels
 
-from .metrics import HttpPools
+from .metrics import HttpPools, HttpState
 from .noting import Living, note_made, read_each, surround
 
 if TYPE_CHECKING:
     from . import PoolMetrics
 
 _UNBOUNDED: Final = 2**31
+_PORTS: Final = {b"https": 443, b"wss": 443}
 
 
 def hook_threads(module: Any, metrics: "PoolMetrics") -> None:
@@ -38,27 +39,22 @@ class HttpcorePools:
         self._timeout = PoolTimeout
         self._pools = pools
         self._known = Living()
-        pools.watch(self.open_connections, self.pending, self.most, self.forget_parent)
+        pools.watch(self.states, self.bounds, self.forget_parent)
 
     def note(self, pool: Any) -> None:
         """Remember *pool*."""
         self._known.add(pool)
 
-    def open_connections(self) -> Iterator[tuple[Labels, float]]:
-        """Tell each connection, active or idle."""
+    def states(self) -> Iterator[HttpState]:
+        """Tell each connection, and each request that has none yet."""
         for states in read_each(self._known, self._states):
             yield from states
 
-    def pending(self) -> Iterator[tuple[Labels, float]]:
-        """Tell each request that has no connection yet, and each server that has connections."""
-        for found in read_each(self._known, self._queued):
-            yield from found
-
-    def most(self) -> Iterator[tuple[Labels, float]]:
-        """Tell how many connections all pools may open that have any."""
-        for most in read_each(self._known, _most):
+    def bounds(self) -> Iterator[float]:
+        """Tell how many connections each pool may open that has any."""
+        for most in read_each(self._known, lambda pool: pool._max_connections if pool._connections else 0):
             if 0 < most < _UNBOUNDED:
-                yield (), most
+                yield most
 
     def forget_parent(self) -> None:
         """Forget pools with connections of the parent's."""
@@ -92,28 +88,17 @@ class HttpcorePools:
     def _count(self, request: Any) -> None:
         self._pools.timeouts.add(self._server(request.request.url.origin), 1)
 
-    def _states(self, pool: Any) -> list[tuple[Labels, float]]:
+    def _states(self, pool: Any) -> list[HttpState]:
         found = []
         for connection in list(pool._connections):
             if not connection.is_closed():
-                labels = self._server(_origin(connection))
-                self._pools.timeouts.series(labels)  # at zero, so that the first one is an increase
                 is_idle = connection.is_idle()
-                found += [(("idle", *labels), float(is_idle)), (("active", *labels), float(not is_idle))]
-        return found
-
-    def _queued(self, pool: Any) -> list[tuple[Labels, float]]:
-        open_ones = [(self._server(_origin(connection)), 0.0) for connection in list(pool._connections)]
+                found.append(HttpState(self._server(_origin(connection)), not is_idle, is_idle))
         queued = [request.request.url.origin for request in list(pool._requests) if request.is_queued()]
-        return [*open_ones, *((self._server(origin), 1.0) for origin in queued)]
+        return [*found, *(HttpState(self._server(origin), pending=1) for origin in queued)]
 
     def _server(self, origin: Any) -> Labels:
-        port = origin.port or {b"https": 443, b"wss": 443}.get(origin.scheme, 80)
-        return self._pools.names.bounded((origin.host.decode("ascii", "replace"), str(port)))
-
-
-def _most(pool: Any) -> float:
-    return float(pool._max_connections) if pool._connections else 0.0
+        return self._pools.peers.labels(origin.host, origin.port or _PORTS.get(origin.scheme, 80))
 
 
 def _origin(connection: Any) -> Any:

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from seawall.instrumentation.aggregation import Counter, Family, Histogram
 from seawall.instrumentation.asked import Ask, AskedGauge
 from seawall.instrumentation.bounds import Names
 from seawall.instrumentation.diagnostics import guarded, say_once
 from seawall.instrumentation.memory import Labels
+from seawall.instrumentation.outgoing import Peers
+
+T = TypeVar("T")
 
 _POOL: Final = "db.client.connection.pool.name"
 _SERVER: Final = ("server.address", "server.port")
@@ -94,10 +97,7 @@ class DatabasePools:
     def states(self) -> Iterator[PoolState]:
         """Return every pool's state; a library that cannot be read hides no other."""
         for source in self._sources:
-            try:
-                yield from list(source())
-            except Exception as error:  # noqa: BLE001 - no value is the truth
-                say_once(f"Seawall leaves out pools: {type(error).__name__}")
+            yield from _safely(source)
 
     def _count(self) -> Iterator[tuple[Labels, float]]:
         for state in self.states():
@@ -115,18 +115,27 @@ class DatabasePools:
         return ask
 
 
+class HttpState(NamedTuple):
+    """Some or all connections to a *server*, as they are now, and the requests that wait for one."""
+
+    server: Labels
+    active: float = 0
+    idle: float = 0
+    pending: float = 0
+
+
 class HttpPools:
     """Hold the metrics of HTTP clients' pools."""
 
     def __init__(self) -> None:
-        self.names = Names()
+        self.peers = Peers()
         self.timeouts = Counter(
             "seawall.http.client.connection.timeouts",
             "Requests that waited too long for a connection of their client's pool.",
             _SERVER,
             unit="{timeout}",
         )
-        self._reads: dict[str, list[Ask]] = {"open": [], "pending": [], "most": []}
+        self._sources: list[tuple[Callable[[], Iterable[HttpState]], Callable[[], Iterable[float]]]] = []
         self._children = Children()
         self.timeouts.on_reset = self._children.forget_parent
 
@@ -137,34 +146,50 @@ class HttpPools:
             "http.client.open_connections",
             "Number of outbound HTTP connections that are currently active or idle on the client.",
             ("http.connection.state", *_SERVER),
-            self._all("open"),
+            self._open,
             unit="{connection}",
         )
         yield AskedGauge(
             "seawall.http.client.connection.pending_requests",
             "Requests that wait for a connection of their client's pool.",
             _SERVER,
-            self._all("pending"),
+            lambda: ((state.server, state.pending) for state in self.states()),
             unit="{request}",
         )
         yield AskedGauge(
             "seawall.http.client.connection.max",
             "Connections that all pools of HTTP clients together may open; a pool without a bound is left out.",
             (),
-            self._all("most"),
+            lambda: (((), most) for _, bounds in self._sources for most in bounds()),
             unit="{connection}",
         )
         yield self.timeouts
 
-    def watch(self, open_connections: Ask, pending: Ask, most: Ask, forget: Callable[[], object]) -> None:
-        """Ask a library's pools at each scrape; *forget* is called in a forked child."""
-        for name, ask in (("open", open_connections), ("pending", pending), ("most", most)):
-            self._reads[name].append(ask)
+    def watch(
+        self,
+        states: Callable[[], Iterable[HttpState]],
+        bounds: Callable[[], Iterable[float]],
+        forget: Callable[[], object],
+    ) -> None:
+        """Ask a library for *states*, and for the bounds of its pools; *forget* is called in a forked child."""
+        self._sources.append((states, bounds))
         self._children.add(forget)
 
-    def _all(self, name: str) -> Ask:
-        def ask() -> Iterator[tuple[Labels, float]]:
-            for read in self._reads[name]:
-                yield from read()
+    def states(self) -> Iterator[HttpState]:
+        """Return every library's connections; one that cannot be read hides no other."""
+        for source, _ in self._sources:
+            yield from _safely(source)
 
-        return ask
+    def _open(self) -> Iterator[tuple[Labels, float]]:
+        for state in self.states():
+            self.timeouts.series(state.server)  # at zero, so that the first one is an increase
+            yield ("active", *state.server), state.active
+            yield ("idle", *state.server), state.idle
+
+
+def _safely(source: Callable[[], Iterable[T]]) -> list[T]:
+    try:
+        return list(source())
+    except Exception as error:  # noqa: BLE001 - no value is the truth
+        say_once(f"Seawall leaves out pools: {type(error).__name__}")
+        return []

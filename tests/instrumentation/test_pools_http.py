@@ -1,4 +1,4 @@
-"""httpx's pools against a real server: active, idle, queued, in vain."""
+"""The pools of HTTP clients against a real server: active, idle, waited for, in vain."""
 
 import threading
 from collections.abc import Iterator
@@ -132,7 +132,7 @@ def test_a_clients_pool_is_told(server: int, code: str) -> None:
 
 
 def test_a_clients_servers_are_bounded() -> None:
-    """Who calls every shop of a market makes a hundred series a metric at most, and one for all others."""
+    """Who calls every shop of a market makes two hundred series a state at most, and one for all others."""
     code = """
 import httpcore
 core = httpcore.ConnectionPool(max_connections=None)
@@ -141,12 +141,10 @@ tell("market")
 """
     told = {sample: value for sample, value in pages(code)["market"].items() if sample.startswith("http_client_open")}
 
-    assert 2 * 101 == len(told)
+    assert 2 * 201 == len(told)
     assert (
-        150
-        == told[
-            'http_client_open_connections{http_connection_state="active",server_address="_OTHER",server_port="_OTHER"}'
-        ]
+        50
+        == told['http_client_open_connections{http_connection_state="active",server_address="_OTHER",server_port=""}']
     )
     assert (
         1
@@ -154,6 +152,114 @@ tell("market")
             'http_client_open_connections{http_connection_state="active",server_address="shop-7",server_port="443"}'
         ]
     )
+
+
+URLLIB3 = """
+import requests, urllib3
+url = "http://127.0.0.1:{port}"
+pool = urllib3.HTTPConnectionPool("127.0.0.1", {port}, maxsize=1, block=True)
+tell("made")
+pool.request("GET", "/")
+tell("idle")
+slow = threading.Thread(target=pool.request, args=("GET", "/slow"))
+slow.start()
+until(lambda: not pool.pool.qsize())
+waiting = threading.Thread(target=pool.request, args=("GET", "/"))
+waiting.start()
+until(lambda: pool.pool.not_empty._waiters)
+tell("exhausted")
+try:
+    pool.request("GET", "/", pool_timeout=0.05)
+except urllib3.exceptions.EmptyPoolError:
+    tell("timed out")
+requests.get(url + "/release")
+slow.join()
+waiting.join()
+tell("released")
+gone = weakref.ref(pool)
+pool.close()
+tell("closed")
+del pool, slow, waiting
+gc.collect()
+assert gone() is None
+"""
+AIOHTTP = """
+import aiohttp
+url = "http://127.0.0.1:{port}"
+async def get(session, path):
+    async with session.get(url + path) as response:
+        await response.read()
+async def main():
+    connector = aiohttp.TCPConnector(limit=1)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        tell("made")
+        await get(session, "/")
+        tell("idle")
+        slow = asyncio.create_task(get(session, "/slow"))
+        await until_async(lambda: connector._acquired)
+        waiting = asyncio.create_task(get(session, "/"))
+        await until_async(lambda: connector._waiters)
+        tell("exhausted")
+        async with aiohttp.ClientSession() as other:
+            await get(other, "/release")
+        await asyncio.gather(slow, waiting)
+        tell("released")
+    tell("closed")
+    gone = weakref.ref(connector)
+    del connector, session, other, slow, waiting
+    gc.collect()
+    assert gone() is None
+asyncio.run(main())
+"""
+
+
+def test_urllib3s_pool_is_told(server: int) -> None:
+    """One that makes threads wait; requests stands on the same, and has no bound."""
+    found = {step: http(page) for step, page in pages(URLLIB3.replace("{port}", str(server))).items()}
+    now = {"max": 1, "pending_requests": 0, "timeouts_total": 0}
+
+    assert {} == found["made"]
+    assert {"active": 0, "idle": 1, **now} == found["idle"]
+    assert {"active": 1, "idle": 0, **now, "pending_requests": 1} == found["exhausted"]
+    assert {"active": 1, "idle": 0, "max": 1, "pending_requests": 1, "timeouts_total": 1} == found["timed out"]
+    assert {"active": 0, "idle": 1, "max": 1, "pending_requests": 0, "timeouts_total": 1} == found["released"]
+    assert {"timeouts_total": 1} == found["closed"]
+
+
+def test_connections_beyond_what_a_pool_keeps_are_told(server: int) -> None:
+    """A session of requests makes as many as are asked for at once, and closes those that it has no room for."""
+    code = f"""
+import logging, requests
+logging.disable()
+session = requests.Session()
+session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=1))
+url = "http://127.0.0.1:{server}"
+threads = [threading.Thread(target=session.get, args=(url + "/slow",)) for _ in range(3)]
+for thread in threads: thread.start()
+def busy(): return sum(value for name, value in page().items() if 'open_connections{{http_connection_state="active"' in name)
+until(lambda: busy() == 3)
+tell("busy")
+requests.get(url + "/release")
+for thread in threads: thread.join()
+tell("released")
+"""
+    found = {step: http(page) for step, page in pages(code).items()}
+
+    assert (3, 0) == (found["busy"]["active"], found["busy"]["idle"])
+    assert (0, 1) == (found["released"]["active"], found["released"]["idle"])
+    assert "max" not in found["busy"]
+
+
+def test_aiohttps_connector_is_told(server: int) -> None:
+    """What is active of it, idle and waited for, until it is closed."""
+    found = {step: http(page) for step, page in pages(AIOHTTP.replace("{port}", str(server))).items()}
+    now = {"max": 1, "pending_requests": 0, "timeouts_total": 0}
+
+    assert {} == found["made"]
+    assert {"active": 0, "idle": 1, **now} == found["idle"]
+    assert {"active": 1, "idle": 0, **now, "pending_requests": 1} == found["exhausted"]
+    assert {"active": 0, "idle": 1, **now} == found["released"]
+    assert {"timeouts_total": 0} == found["closed"]
 
 
 def test_behind_a_proxy_the_server_counts(server: int) -> None:
