@@ -50,7 +50,6 @@ class Lookups:
 
     def __init__(self, requests: Counter, base: Any) -> None:
         self._add = requests.add
-        self._base = base
         self._watched: set[type] = set()
         # What Django gives for a default where it asks for itself: for ``incr`` and ``in``, or on the way to another.
         self._asks_itself = base._missing_key
@@ -60,16 +59,16 @@ class Lookups:
         if backend in self._watched:
             return
         self._watched.add(backend)
-        everywhere = {
+        methods = {
+            "get": self._around_get,
+            "aget": self._around_get_coroutine,
             "get_many": self._around_many,
             "aget_many": self._around_many_coroutine,
             "get_or_set": self._around_or_set,
             "aget_or_set": self._around_or_set_coroutine,
         }
-        # The coroutine of the base class asks the function, in a thread.
-        backends_own = {"get": self._around_get, "aget": self._around_get_coroutine}
         for owner in backend.__mro__:
-            for name, around in {**everywhere, **({} if owner is self._base else backends_own)}.items():
+            for name, around in methods.items():
                 if isinstance(owner.__dict__.get(name), FunctionType):
                     wrap(owner, name, around)
 

@@ -23,6 +23,8 @@ class Slow(BaseHTTPRequestHandler):
         elif self.path == "/slow":
             self.released.wait(20)
         self.send_response(200)
+        if self.path == "/last":
+            self.send_header("Connection", "close")
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
@@ -176,6 +178,8 @@ requests.get(url + "/release")
 slow.join()
 waiting.join()
 tell("released")
+pool.request("GET", "/last")
+tell("closed by the server")
 gone = weakref.ref(pool)
 pool.close()
 tell("closed")
@@ -223,6 +227,8 @@ def test_urllib3s_pool_is_told(server: int) -> None:
     assert {"active": 1, "idle": 0, **now, "pending_requests": 1} == found["exhausted"]
     assert {"active": 1, "idle": 0, "max": 1, "pending_requests": 1, "timeouts_total": 1} == found["timed out"]
     assert {"active": 0, "idle": 1, "max": 1, "pending_requests": 0, "timeouts_total": 1} == found["released"]
+    gone = found["closed by the server"]
+    assert (0, 0) == (gone["active"], gone["idle"])
     assert {"timeouts_total": 1} == found["closed"]
 
 

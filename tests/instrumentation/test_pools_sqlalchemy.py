@@ -144,6 +144,7 @@ async def main():
     tell("returned")
     await engine.dispose()
     tell("disposed")
+    assert "_queue" not in engine.pool._pool.__dict__
 asyncio.run(main())
 """
     told = {step: of(postgres, page) for step, page in pages(code).items()}
