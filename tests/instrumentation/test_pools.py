@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import pytest
+from applications import run_python
 from pool_pages import pages, steps
 
 from seawall.instrumentation.bounds import Names
@@ -228,3 +229,28 @@ assert [] == found, found
 tell("nothing")
 """
     assert [] == [sample for sample in pages(code)["nothing"] if sample.startswith(("db_client", "http_client"))]
+
+
+@pytest.mark.e2e
+def test_the_one_import_tells_pools_and_caches() -> None:
+    """With nothing to configure, on the same page as everything else."""
+    done = run_python("""
+import seawall.auto
+import sqlalchemy
+from django.conf import settings
+from seawall.instrumentation import start
+settings.configure(CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
+from django.core.cache import cache
+engine = sqlalchemy.create_engine("sqlite://")
+engine.connect().close()
+cache.get("a")
+print(start().registry.render().decode())
+engine.dispose()
+""")
+    assert (0, "") == (done.returncode, done.stderr), done.stderr
+    pool = 'db_client_connection_pool_name="sqlite"'
+    cache = 'seawall_cache_library="django",seawall_cache_name="default",seawall_cache_result="miss"'
+
+    assert f'\ndb_client_connection_count{{{pool},db_client_connection_state="idle"}} 1\n' in done.stdout
+    assert f"\ndb_client_connection_wait_time_seconds_count{{{pool}}} 1\n" in done.stdout
+    assert f"\nseawall_cache_requests_total{{{cache}}} 1\n" in done.stdout

@@ -292,3 +292,47 @@ loop.run_until_complete(early.close())
     assert {} == pool(found["before"], "early") == of(postgres, found["before"])
     assert (1, 0) == tuple(pool(found["after"], "early")[each] for each in ("used", "idle"))
     assert (0, 1) == tuple(of(postgres, found["after"])[each] for each in ("used", "idle"))
+
+
+def test_pools_are_read_while_other_threads_use_make_and_close_them(postgres: PostgresServer) -> None:  # noqa: F811
+    """No scrape raises, says anything or tells more than there can be; no call of the application's fails by it."""
+    code = f"""
+import asyncpg
+from concurrent.futures import ThreadPoolExecutor
+from psycopg_pool import ConnectionPool
+from sqlalchemy import create_engine
+sys.setswitchinterval(1e-5)
+url = {postgres.url!r}
+def threads():
+    for _ in range(6):
+        with ConnectionPool(url, min_size=1, max_size=2, name="threads", open=True) as pool:
+            for _ in range(20):
+                with pool.connection(), pool.connection(): pass
+def tasks():
+    async def use():
+        async with asyncpg.create_pool(url, min_size=1, max_size=2) as pool:
+            await asyncio.gather(*(pool.fetchval("select 1") for _ in range(20)))
+    for _ in range(6): asyncio.run(use())
+def engines():
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), pool_size=1, max_overflow=1, pool_logging_name="engine")
+    for _ in range(6):
+        for _ in range(20):
+            with engine.connect(), engine.connect(): pass
+        engine.dispose()
+most, scrapes = {{}}, 0
+with ThreadPoolExecutor(3) as executor:
+    running = [executor.submit(each) for each in (threads, tasks, engines)]
+    while not all(each.done() for each in running):
+        scrapes += 1
+        for sample, value in page().items():
+            if sample.startswith("db_client_connection_count"): most[sample] = max(value, most.get(sample, 0))
+    for each in running: each.result()
+assert scrapes > 5
+print(json.dumps(["most", most]))
+"""
+    most = pages(code)["most"]
+
+    for name in ("threads", "engine", f"127.0.0.1:{postgres.port}/postgres"):
+        found = pool(most, name)
+        assert 1 <= found["used"] <= 2, (name, found)
+        assert found["idle"] <= 2, (name, found)
