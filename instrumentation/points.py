@@ -1,9 +1,9 @@
-"""Prometheus lines of what the application counts with OpenTelemetry's own instruments."""
+"""What the application counts with OpenTelemetry's own instruments, written where its siblings' is too."""
 
-import re
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import accumulate
+from threading import RLock
 from typing import Any, Final
 
 from opentelemetry.sdk.metrics.export import Gauge as GaugeData
@@ -11,72 +11,130 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.metrics.export import Sum as SumData
 
 from .diagnostics import say_once
-from .exposition import header, label_text, number
+from .family_text import header, label_text, number
+from .memory import Labels, Memory, is_gauge
+from .naming import label_name, metric_name, unit_name
 
-_UNITS: Final = {
-    "d": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds", "us": "microseconds",
-    "ns": "nanoseconds", "By": "bytes", "KiBy": "kibibytes", "MiBy": "mebibytes", "GiBy": "gibibytes",
-    "KBy": "kilobytes", "MBy": "megabytes", "GBy": "gigabytes", "m": "meters", "V": "volts", "A": "amperes",
-    "J": "joules", "W": "watts", "g": "grams", "Cel": "celsius", "Hz": "hertz", "%": "percent",
-}  # fmt: skip
-_PER: Final = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
-
-
-@dataclass
-class _Collected:
-    kind: str
-    help: str
-    unit: str
-    samples: list[str] = field(default_factory=list)
+_NOTHING: Final = float("nan")
 
 
 class SdkMetrics:
-    """Render what *reader* collects; a name that is in *taken* is Seawall's own and left out."""
+    """Write what *reader* collects into *memory*; a name that is in *taken* is Seawall's own and left out.
 
-    def __init__(self, reader: InMemoryMetricReader, taken: Callable[[], Iterable[str]]) -> None:
+    A gauge's workers are told by the largest of their values: OpenTelemetry's gauges do not add up.
+    """
+
+    def __init__(self, reader: InMemoryMetricReader, memory: Memory, taken: Callable[[], Iterable[str]]) -> None:
         self._reader = reader
+        self._memory = memory
         self._taken = taken
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was written, as a forked child must."""
+        self._lock = RLock()
+        self._kinds: dict[str, str] = {}
+        self._series: dict[str, dict[Labels, tuple[memoryview[float], list[float]]]] = {}
+        self._exponential: list[tuple[Metric, str, str]] = []
+
+    def definitions(self) -> list[str]:
+        """Return the families that were written."""
+        return list(self._series)
+
+    def sample(self) -> None:
+        """Collect, and write down the values of now."""
+        with self._lock:
+            data = self._reader.get_metrics_data()
+            taken = frozenset(self._taken())
+            self._exponential = []
+            written: set[tuple[str, Labels]] = set()
+            for resource in data.resource_metrics if data else ():
+                for scope in resource.scope_metrics:
+                    for metric in scope.metrics:
+                        self._write(metric, scope.scope.name, taken, written)
+            self._clear_gauges(written)
 
     def lines(self, openmetrics: bool) -> Iterator[str]:
-        """Return the samples of now, all scopes of one name together, as the formats want it."""
-        families: dict[str, _Collected] = {}
-        data = self._reader.get_metrics_data()
-        taken = frozenset(self._taken())
-        for resource in data.resource_metrics if data else ():
-            for scope in resource.scope_metrics:
-                for metric in scope.metrics:
-                    _collect(families, metric, scope.scope.name, taken)
-        for name, family in families.items():
-            yield from header(name, family.kind, family.help, family.unit, openmetrics)
-            yield from family.samples
+        """Return what cannot be written among the siblings': histograms whose boundaries move, of this process."""
+        with self._lock:
+            collected = list(self._exponential)
+        shown: set[str] = set()
+        for metric, scope, name in collected:
+            if name not in shown:
+                shown.add(name)
+                yield from header(
+                    name, "histogram", metric.description or "", unit_name(metric.unit or ""), openmetrics
+                )
+            for point in metric.data.data_points:
+                pairs = _pairs(point.attributes or {}, scope, "histogram")
+                yield from _exponential_samples(name, label_text(pairs[::2], pairs[1::2]), point)
 
+    def _write(self, metric: Metric, scope: str, taken: frozenset[str], written: set[tuple[str, Labels]]) -> None:
+        kind = _kind(metric)
+        unit = unit_name(metric.unit or "")
+        name = metric_name(metric.name, unit, kind, metric.unit or "")
+        if name in taken:
+            return
+        if self._kinds.setdefault(name, kind) != kind:
+            known = self._kinds[name]
+            say_once(f"Seawall leaves out {metric.name} of {scope}: another scope counts that name as a {known}.")
+            return
+        if kind == "exponential":
+            self._exponential.append((metric, scope, name))
+            return
+        for point in metric.data.data_points:
+            values, boundaries = _values(point, kind)
+            definition = _definition(metric, name, kind, unit, boundaries)
+            labels = _pairs(point.attributes or {}, scope, kind)
+            written.add((definition, labels))
+            cells, base = self._cells(definition, labels, len(values))
+            for index, value in enumerate(values):
+                cells[index] = base[index] + value
 
-def _collect(families: dict[str, _Collected], metric: Metric, scope: str, taken: frozenset[str]) -> None:
-    kind = _kind(metric)
-    unit = unit_name(metric.unit or "")
-    name = metric_name(metric.name, unit, kind, metric.unit or "")
-    if name in taken:
-        return
-    family = families.setdefault(name, _Collected(kind, metric.description or "", unit))
-    if family.kind != kind:
-        say_once(f"Seawall leaves out {metric.name} of {scope}: another scope counts that name as a {family.kind}.")
-        return
-    for point in metric.data.data_points:
-        labels = _labels(point.attributes or {}, scope, kind)
-        family.samples.extend(_samples(name, kind, labels, point))
+    def _cells(self, definition: str, labels: Labels, width: int) -> tuple["memoryview[float]", list[float]]:
+        series = self._series.setdefault(definition, {})
+        found = series.get(labels)
+        if found is None:
+            cells, counted = self._memory.cells(definition, labels, width)
+            # What a worker that died has counted stands; of a gauge, nothing does.
+            base = list(cells) if counted and not is_gauge(definition) else [0.0] * width
+            found = series[labels] = (cells, base)
+        return found
+
+    def _clear_gauges(self, written: set[tuple[str, Labels]]) -> None:
+        """What is observed no longer has no value."""
+        for definition, series in self._series.items():
+            if is_gauge(definition):
+                for labels, (cells, _) in series.items():
+                    if (definition, labels) not in written:
+                        cells[0] = _NOTHING
 
 
 def _kind(metric: Metric) -> str:
     data = metric.data
     if isinstance(data, SumData):
         return "counter" if data.is_monotonic else "gauge"
-    return "gauge" if isinstance(data, GaugeData) else "histogram"
+    if isinstance(data, GaugeData):
+        return "gauge"
+    points = data.data_points
+    return "exponential" if points and not hasattr(points[0], "explicit_bounds") else "histogram"
 
 
-def _samples(name: str, kind: str, labels: str, point: Any) -> Iterator[str]:
+def _definition(metric: Metric, name: str, kind: str, unit: str, boundaries: tuple[float, ...]) -> str:
+    known: dict[str, Any] = {"kind": kind, "name": name, "labels": None, "help": metric.description or ""}
+    known |= {"unit": unit, "aggregate": "max" if isinstance(metric.data, GaugeData) else "sum"}
+    if kind == "histogram":
+        known |= {"boundaries": boundaries, "exemplars": False}
+    return json.dumps(known)
+
+
+def _values(point: Any, kind: str) -> tuple[list[float], tuple[float, ...]]:
     if kind != "histogram":
-        yield f"{name}{'_total' if kind == 'counter' else ''}{{{labels}}} {number(point.value)}"
-        return
+        return [float(point.value)], ()
+    return [*map(float, point.bucket_counts), float(point.sum)], tuple(map(float, point.explicit_bounds))
+
+
+def _exponential_samples(name: str, labels: str, point: Any) -> Iterator[str]:
     for bound, count in _buckets(point):
         yield f'{name}_bucket{{{labels},le="{bound}"}} {count}'
     yield f"{name}_sum{{{labels}}} {number(point.sum)}"
@@ -84,55 +142,28 @@ def _samples(name: str, kind: str, labels: str, point: Any) -> Iterator[str]:
 
 
 def _buckets(point: Any) -> Iterator[tuple[str, int]]:
-    if hasattr(point, "explicit_bounds"):
-        bounds = [*(repr(float(bound)) for bound in point.explicit_bounds), "+Inf"]
-        yield from zip(bounds, accumulate(point.bucket_counts), strict=True)
-        return
-    # An exponential histogram: its own boundaries, as far as it has seen values.
+    # Its own boundaries, as far as it has seen values.
     base = 2.0 ** (2.0**-point.scale)
     count = sum(point.negative.bucket_counts) + point.zero_count
     yield repr(float(getattr(point, "zero_threshold", 0.0))), count  # the SDK keeps none yet
-    for index, bucket in enumerate(point.positive.bucket_counts):
-        count += bucket
+    for bucket, cumulated in enumerate(accumulate(point.positive.bucket_counts, initial=count)):
+        if not bucket:
+            continue
         try:
-            bound = base ** (point.positive.offset + index + 1)
+            bound = base ** (point.positive.offset + bucket)
         except OverflowError:
             break  # beyond the largest float: what is left is in +Inf
-        yield repr(bound), count
+        yield repr(bound), cumulated
     yield "+Inf", point.count
 
 
-def _labels(attributes: Mapping[str, Any], scope: str, kind: str) -> str:
+def _pairs(attributes: Mapping[str, Any], scope: str, kind: str) -> Labels:
+    """Return the labels' names and values, one after the other."""
     merged: dict[str, str] = {"otel_scope_name": scope}
     for key, value in sorted(attributes.items()):
         name = label_name(key)
-        if name == "le" and kind == "histogram":
+        if name == "le" and kind in ("histogram", "exponential"):
             name = "attribute_le"  # the bucket's own label
         text = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
         merged[name] = f"{merged[name]};{text}" if name in merged else text
-    return label_text(tuple(merged), tuple(merged.values()))
-
-
-def label_name(attribute: str) -> str:
-    """Return *attribute* as a label's name."""
-    name = re.sub(r"[^a-zA-Z0-9_]", "_", attribute)
-    return f"key_{name}" if not name or name[0].isdigit() else name
-
-
-def unit_name(unit: str) -> str:
-    """Return the words that Prometheus writes for a UCUM *unit*; "" for none and for annotations."""
-    unit = re.sub(r"\{[^}]*\}", "", unit)
-    whole, _, per = unit.partition("/")
-    words = _UNITS.get(whole, re.sub(r"[^a-zA-Z0-9]+", "_", whole).strip("_") if whole != "1" else "")
-    return f"{words}_per_{_PER.get(per, per)}".strip("_") if per else words
-
-
-def metric_name(name: str, unit: str, kind: str, raw_unit: str) -> str:
-    """Return the family's name: sanitised, with its unit, and without the ``_total`` of a counter's samples."""
-    name = re.sub(r"_+", "_", re.sub(r"[^a-zA-Z0-9:_]", "_", name)).removesuffix("_total")
-    name = f"_{name}" if name[:1].isdigit() else name
-    if unit and not name.endswith(f"_{unit}"):
-        name = f"{name.rstrip('_')}_{unit}"
-    if raw_unit == "1" and kind == "gauge" and not name.endswith("_ratio"):
-        name = f"{name}_ratio"
-    return name
+    return tuple(part for pair in merged.items() for part in pair)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from threading import RLock
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -10,17 +11,23 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExporter, MetricReader
 from opentelemetry.sdk.metrics.view import DropAggregation, View
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
 
-from .exposition import header, label_text
-from .points import label_name
+from .diagnostics import guarded
+from .family_text import header, label_text
+from .naming import label_name
 from .settings import Settings
 
-# Seawall counts requests itself. Whatever else does it through these providers (FastAPI's native telemetry,
-# Starlette's middleware, contrib's) would count them a second time.
-_COUNTED_ALREADY: Final = ("http.server.request.duration", "http.server.active_requests", "http.server.duration")
+# Seawall counts requests and exports itself. Whatever else does it through these providers (FastAPI's native telemetry,
+# Starlette's middleware, contrib's, the SDK's own metrics) would count them a second time.
+_COUNTED_ALREADY: Final = (
+    "http.server.request.duration",
+    "http.server.active_requests",
+    "http.server.duration",
+    "otel.sdk.exporter.*.exported",
+    "otel.sdk.processor.*.processed",
+)
 
 # Nor do the calls of these libraries count twice, by contrib's instrumentations of them or by redis-py's own telemetry.
 # What another library tells of its calls under the same name is its own, and stays.
@@ -39,13 +46,13 @@ def build_resource(settings: Settings) -> Resource:
     return Resource.create({key: value for key, value in settings.attributes.items() if key not in said})
 
 
-def set_tracer_provider(resource: Resource, exporter: SpanExporter | None = None) -> TracerProvider | None:
-    """Set a tracer provider with *exporter*; return it, or None where the application has set one."""
+def set_tracer_provider(resource: Resource, processor: SpanProcessor | None = None) -> TracerProvider | None:
+    """Set a tracer provider with *processor*; return it, or None where the application has set one."""
     if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
         return None
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if exporter is not None:
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+    if processor is not None:
+        provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
     return provider
 
@@ -73,6 +80,21 @@ def metric_reader(exporter: MetricExporter | None = None) -> InMemoryMetricReade
         return InMemoryMetricReader()
     # What the SDK's own periodic reader asks its exporter for.
     return InMemoryMetricReader(exporter._preferred_temporality, exporter._preferred_aggregation)
+
+
+@guarded("begin the counts of a forked child at zero")
+def forget_counts() -> bool:
+    """Forget what the SDK has counted, as a forked child must, whose parent tells it; return whether it was anything.
+
+    The SDK has no word for this: a child of it goes on with its parent's counts, and their sum counts these twice.
+    """
+    consumer = getattr(metrics.get_meter_provider(), "_measurement_consumer", None)
+    counted = False
+    for storage in getattr(consumer, "_reader_storages", {}).values():
+        storage._lock = RLock()  # a thread that holds the old one is not here
+        counted = counted or bool(storage._instrument_view_instrument_matches)
+        storage._instrument_view_instrument_matches = {}
+    return counted
 
 
 def _is_configured(provider: metrics.MeterProvider) -> bool:

@@ -1,16 +1,14 @@
-"""Push to an OTLP collector: the spans, what the SDK collected, and Seawall's own metrics beside it.
+"""Push to an OTLP collector: spans, log records, what the SDK collected, and Seawall's own metrics beside it.
 
-The SDK's periodic reader exports nothing where the application itself counts nothing, and its exit waits for a dead
-collector for many seconds. One daemon thread does both better: it pushes each interval, and once more at the exit,
-which waits a second for it at most.
+The SDK's periodic reader exports nothing where the application itself counts nothing, and the end of its processors
+waits for a dead collector for many seconds. Here each signal has a daemon thread of its own, and the exit waits for all
+of them together, a second at most.
 """
 
 import atexit
-import os
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from threading import Event, Thread
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -18,40 +16,26 @@ from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, Scope
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from wrapt import register_post_import_hook
 
 from .aggregation import Family
-from .diagnostics import say_once
+from .diagnostics import guarded, say_once
+from .export_metrics import SignalMetrics
+from .export_queue import ExportQueue, read_limits, sleep_on
+from .exporters import Exporting, make_exporter, transport_of
+from .forks import after_fork
+from .log_export import LogExport
 from .otlp_points import metric_of
+from .processors import EXIT_SECONDS, QueuedSpans, logger_provider
 from .providers import metric_reader
 from .settings import Settings
 from .tracing import SCOPE_NAME
+from .wrapping import wrap
 
-EXIT_SECONDS: Final = 1.0
 _INTERVAL: Final = "OTEL_METRIC_EXPORT_INTERVAL"
 _DEFAULT_INTERVAL: Final = 60_000  # milliseconds, as OpenTelemetry says
-_PACKAGES: Final = {"http/protobuf": "http", "grpc": "grpc"}
-_CLASSES: Final = {
-    "METRICS": ("metric_exporter", "OTLPMetricExporter"),
-    "TRACES": ("trace_exporter", "OTLPSpanExporter"),
-}
-
-
-def make_exporter(signal: str, environ: Mapping[str, str]) -> Any | None:
-    """Return OpenTelemetry's own exporter of *signal*; None, and one log line, where its package is missing."""
-    variables = (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-    protocol = next((environ[name].strip() for name in variables if environ.get(name)), "http/protobuf")
-    if protocol not in _PACKAGES:
-        say_once(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: Seawall knows http/protobuf and grpc; http/protobuf it is.")
-    transport = _PACKAGES.get(protocol, "http")
-    module, name = _CLASSES[signal]
-    try:
-        return getattr(import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name)()
-    except ImportError as error:
-        extra = "otlp" if transport == "http" else "otlp-grpc"
-        say_once(f'Seawall pushes no {signal.lower()} by OTLP ({error}): pip install "seawall[{extra}]"')
-    except Exception as error:  # noqa: BLE001 - a wrong certificate, compression, header: the application comes first
-        say_once(f"Seawall pushes no {signal.lower()} by OTLP: {type(error).__name__}: {error}")
-    return None
+_LAST: Final = -1000  # among multiprocessing's finalizers: after all of the application's own
+_ONE_END: Final = 5.0  # seconds; a server's end and the interpreter's within these are one, and wait once
 
 
 def read_interval(environ: Mapping[str, str]) -> float:
@@ -64,7 +48,7 @@ def read_interval(environ: Mapping[str, str]) -> float:
 
 
 class Push:
-    """Hold the exporters, and push what *families* holds of *resource* and what ``reader`` collects."""
+    """Hold a queue for spans and one for log records, and push what *families* holds and ``reader`` collects."""
 
     def __init__(
         self,
@@ -73,25 +57,39 @@ class Push:
         families: Callable[[], Iterable[Family]],
         environ: Mapping[str, str],
     ) -> None:
-        self._metrics: Any = make_exporter("METRICS", environ) if settings.pushes_metrics else None
-        self.spans = make_exporter("TRACES", environ) if settings.pushes_traces else None
-        self.reader = metric_reader(self._metrics) if self._metrics is not None else None
-        self._resource = resource
+        self.families: list[Family] = []
+        self._metrics = self._exporting("METRICS", environ) if settings.pushes_metrics else None
+        self.spans = self._queue("TRACES", "BSP", environ) if settings.pushes_traces else None
+        self.logs = self._queue("LOGS", "BLRP", environ) if settings.pushes_logs else None
+        self.reader = metric_reader(self._metrics.exporter) if self._metrics is not None else None
+        self._resource: Callable[[], Resource] = lambda: resource
         self._families = families
         self._interval = read_interval(environ)
         self._started = time_ns()
+        self._waited = (float("-inf"), 0.0)
+        self._parts: list[Pusher | ExportQueue] = [queue for queue in (self.spans, self.logs) if queue]
 
     def begin(self, spans: TracerProvider | None) -> None:
-        """Push from now on; *spans* is the provider whose last spans are sent at the exit."""
-        last = [spans.shutdown] if spans is not None and self.spans is not None else []
-        if self.reader is not None or last:
-            Pusher(self.push if self.reader is not None else None, last, self._interval)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._count_anew)
+        """Push from now on, until the exit; *spans* is Seawall's own provider of them."""
+        if spans is not None:
+            self._resource = lambda: spans.resource  # the SDK gives each forked worker an instance of its own
+        if self.logs is not None:
+            LogExport(logger_provider(self._resource(), self.logs)).hook()
+        if self.reader is not None:
+            self._parts.append(Pusher(self.push, self._interval))
+        atexit.register(self.close)
+        after_fork(self._forget)
+        register_post_import_hook(guarded("hook into uvicorn's end")(self._hook_uvicorn), "uvicorn.server")
+        register_post_import_hook(guarded("hook into processes' ends")(self._hook_processes), "multiprocessing.util")
+
+    @property
+    def span_processor(self) -> QueuedSpans | None:
+        """What a tracer provider hands its spans to."""
+        return QueuedSpans(self.spans) if self.spans is not None else None
 
     def push(self) -> None:
         """Export the metrics once."""
-        if self.reader is None:
+        if self.reader is None or self._metrics is None:
             return
         now = time_ns()
         own = [metric_of(family, self._started, now) for family in self._families()]
@@ -99,46 +97,123 @@ class Push:
         collected = self.reader.get_metrics_data()
         for resource in collected.resource_metrics if collected else ():
             scopes += resource.scope_metrics
+        points = sum(len(metric.data.data_points) for scope in scopes for metric in scope.metrics)
         # One entry for the resource: of two that are equal, the exporter sends the last alone.
-        self._metrics.export(MetricsData([ResourceMetrics(self._resource, scopes, "")]))
+        self._metrics.export(MetricsData([ResourceMetrics(self._resource(), scopes, "")]), points)
 
-    def _count_anew(self) -> None:
+    def close(self) -> None:
+        """Push what is left: all signals at once, for a second at most."""
+        for part in self._parts:
+            part.stop()
+        self._wait(part.join for part in self._parts)
+
+    def flush(self) -> None:
+        """Push what waits now, for a second at most: at a server's end, which may not be the interpreter's."""
+        self._wait([part.request().wait for part in self._parts])
+
+    def _wait(self, waits: Iterable[Callable[[float], object]]) -> None:
+        at, spent = self._waited
+        began = monotonic()
+        left = EXIT_SECONDS - (spent if began - at < _ONE_END else 0.0)
+        for wait in waits:
+            wait(max(0.0, began + left - monotonic()))
+        self._waited = (began, EXIT_SECONDS - left + monotonic() - began)
+
+    def _exporting(self, signal: str, environ: Mapping[str, str]) -> Exporting | None:
+        transport = transport_of(signal, environ)
+        metrics = SignalMetrics(signal.lower(), transport)
+        found = Exporting(signal.lower(), lambda: make_exporter(signal, transport), metrics)
+        if found.exporter is None:
+            return None
+        self.families += metrics.families
+        return found
+
+    def _queue(self, signal: str, processor: str, environ: Mapping[str, str]) -> ExportQueue | None:
+        exporting = self._exporting(signal, environ)
+        return ExportQueue(signal.lower(), exporting, read_limits(environ, processor)) if exporting else None
+
+    def _hook_uvicorn(self, module: Any) -> None:
+        """Push as uvicorn's server ends: it raises the signal again, and a SIGTERM ends the process on the spot."""
+
+        def around(original: Callable[..., Any]) -> Callable[..., Any]:
+            async def shutdown(server: Any, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    return await original(server, *args, **kwargs)
+                finally:
+                    if getattr(server, "_captured_signals", None):
+                        self.flush()
+
+            return shutdown
+
+        wrap(module.Server, "shutdown", around)
+
+    def _hook_processes(self, module: Any) -> None:
+        """Push as a process of ``multiprocessing`` ends: one that is forked never comes to the interpreter's end."""
+
+        def register(push: Push) -> None:
+            module.Finalize(None, push.close, exitpriority=_LAST)
+
+        register(self)
+        module.register_after_fork(self, register)
+
+    @guarded("push from a forked child")
+    def _forget(self) -> None:
         self._started = time_ns()
+        self._waited = (float("-inf"), 0.0)
+        if self._metrics is not None:
+            self._metrics.forget()
+        for part in self._parts:
+            part.forget()
 
 
 class Pusher:
-    """Call *push* each *interval* seconds from a daemon thread; at the exit, once more after each of *last*."""
+    """Call *push* each *interval* seconds from a daemon thread, and once more at the end."""
 
-    def __init__(self, push: Callable[[], None] | None, last: Iterable[Callable[[], object]], interval: float) -> None:
+    def __init__(self, push: Callable[[], object], interval: float) -> None:
         self._push = push
-        self._last = [*last]
-        self._interval = interval if push else None
-        self._start()
-        atexit.register(self.close)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._start)
+        self._interval = interval
+        self._ends = False
+        self.forget()
 
-    def close(self) -> None:
-        """Push what is left, for a second at most."""
-        self._stop.set()
-        self._thread.join(EXIT_SECONDS)
+    def stop(self) -> None:
+        """Push once more, and no more."""
+        self._ends = True
+        self._wake.set()
 
-    def _start(self) -> None:
-        self._stop = Event()
-        self._thread = Thread(target=self._run, args=(self._stop,), name="seawall-push", daemon=True)
-        self._thread.start()
+    def join(self, seconds: float) -> None:
+        """Wait for the last push, for *seconds* at most."""
+        self._ended.wait(seconds)
 
-    def _run(self, stop: Event) -> None:
+    def request(self) -> Event:
+        """Push now; what is returned is set once that is done."""
+        done = Event()
+        self._waiting.append(done)
+        self._wake.set()
+        return done
+
+    def forget(self) -> None:
+        """Begin anew in a forked child, which has no thread of its parent's."""
+        self._waiting: list[Event] = []
+        self._wake = Event()
+        self._ended = Event()
+        Thread(target=self._run, args=(self._wake, self._ended), name="seawall-push-metrics", daemon=True).start()
+
+    def _run(self, wake: Event, ended: Event) -> None:
         with suppress_instrumentation():
-            while not stop.wait(self._interval):
-                self._call(self._push)
-            for call in (self._push, *self._last):
-                self._call(call)
+            ends = False
+            while not ends:
+                wake.wait(self._interval)
+                wake.clear()
+                ends = self._ends
+                waiting, self._waiting = self._waiting, []
+                self._call()
+                for done in waiting:
+                    done.set()
+            ended.set()
+        sleep_on()
 
-    @staticmethod
-    def _call(call: Callable[[], object] | None) -> None:
+    def _call(self) -> None:
         try:
-            if call is not None:
-                call()
+            self._push()
         except Exception as error:  # noqa: BLE001 - the next push may succeed
             say_once(f"Seawall could not push by OTLP: {type(error).__name__}: {error}")

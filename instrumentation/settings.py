@@ -11,10 +11,13 @@ from seawall import conventions
 from .http_server import METHODS
 
 SERVICE_VARIABLE: Final = "SEAWALL_SERVICE"
+LOG_FORMAT_VARIABLE: Final = "SEAWALL_LOG_FORMAT"
+SHARED_MEMORY_VARIABLE: Final = "SEAWALL_SHARED_MEMORY"
 _HIGHEST_PORT: Final = 65535
 _LONGEST: Final = 86_400.0  # seconds; a latency threshold above a day is a mistake
 _TRUE: Final = "true"
-_EXPORTERS: Final = {"METRICS": ("otlp", "prometheus", "none"), "TRACES": ("otlp", "none")}
+_EXPORTERS: Final = {"METRICS": ("otlp", "prometheus", "none"), "TRACES": ("otlp", "none"), "LOGS": ("otlp", "none")}
+_LOG_FORMAT: Final = "json"
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,11 @@ class Settings:
     port: int = conventions.METRICS_PORT
     methods: frozenset[str] = METHODS
     serves: bool = True
+    shared_memory: Path | None = None
     pushes_metrics: bool = False
     pushes_traces: bool = False
+    pushes_logs: bool = False
+    writes_json: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -51,8 +57,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port=_port(environ, problems),
         methods=_methods(environ),
         serves=serves,
+        shared_memory=Path(folder) if (folder := environ.get(SHARED_MEMORY_VARIABLE)) else None,
         pushes_metrics=pushes["METRICS"],
         pushes_traces=pushes["TRACES"],
+        pushes_logs=pushes["LOGS"],
+        writes_json=_writes_json(environ, problems),
         problems=tuple(problems),
     )
 
@@ -101,6 +110,13 @@ def _exporters(environ: Mapping[str, str], signal: str, known: tuple[str, ...], 
 def _pushes(environ: Mapping[str, str], signal: str, exporters: frozenset[str]) -> bool:
     variables = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
     return "otlp" in exporters if exporters else any(environ.get(variable) for variable in variables)
+
+
+def _writes_json(environ: Mapping[str, str], problems: list[str]) -> bool:
+    text = environ.get(LOG_FORMAT_VARIABLE, "").strip()
+    if text and text.lower() != _LOG_FORMAT:
+        problems.append(f"{LOG_FORMAT_VARIABLE}={text} is not {_LOG_FORMAT}; the application's own format it is.")
+    return text.lower() == _LOG_FORMAT
 
 
 def _port(environ: Mapping[str, str], problems: list[str]) -> int:

@@ -1,27 +1,33 @@
 """Start the instrumentation: what ``import seawall.auto`` does."""
 
+import atexit
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.resources import Resource
 
-from . import providers
+from . import environment, providers
 from .caches import watch_caches
 from .clients import Clients
-from .diagnostics import guarded, logger, say_once
+from .diagnostics import guarded, say_once
 from .exposition import Registry
+from .forks import after_fork, is_preloading
 from .frameworks import Frameworks
+from .groups import group_folder
 from .http_server import HttpServerMetrics
 from .logs import add_trace_ids
+from .memory import Memory
 from .points import SdkMetrics
 from .pools import watch_pools
 from .rpc_server import RpcServerMetrics
 from .runtime import RuntimeMetrics
 from .scrape import ScrapeServer
+from .serving import Endpoint
 from .settings import Settings, read_settings
 from .tracing import ServerTracer
 from .worker import WorkerMetrics
@@ -38,8 +44,12 @@ class Instrumentation:
     registry: Registry
     http: HttpServerMetrics
     worker: WorkerMetrics
-    server: ScrapeServer | None = None
-    serves_child: bool = False
+    endpoint: Endpoint | None = None
+
+    @property
+    def server(self) -> ScrapeServer | None:
+        """What serves /metrics in this process; None where nothing does, or a sibling."""
+        return self.endpoint.server if self.endpoint else None
 
 
 _lock: Final = RLock()  # re-entrant: what is imported while it is held may itself import seawall.auto
@@ -71,11 +81,13 @@ _UNEXPOSED: Final = WorkerMetrics()
 @guarded("start")
 def _begin(environ: Mapping[str, str]) -> None:
     settings = read_settings(environ)
-    for problem in settings.problems:
+    if settings.writes_json and not settings.disabled:
+        _write_json(settings)
+    for problem in (*environment.PROBLEMS, *settings.problems):
         say_once(problem, level=logging.ERROR if settings.catalogued else logging.WARNING)
     if settings.disabled:
         return
-    registry = Registry()
+    registry = Registry(Memory(_group(settings)))
     http = HttpServerMetrics(settings.thresholds, settings.methods)
     running = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
     rpc = RpcServerMetrics(settings.thresholds)
@@ -91,25 +103,50 @@ def _begin(environ: Mapping[str, str]) -> None:
     watch_pools(registry)
     watch_caches(registry)
     add_trace_ids()
-    if settings.serves:
-        running.server = _serve(settings, registry)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: _forget_parent(running))
+    if settings.serves and not is_preloading():
+        _serve(running)
+    after_fork(lambda: _forget_parent(running))
+    atexit.register(_tell_siblings, registry)
+
+
+def _group(settings: Settings) -> Callable[[], Path] | None:
+    # Who pushes tells of itself alone; and without /proc nobody knows who belongs together.
+    if not settings.serves or not Path("/proc/self/stat").exists():
+        return None
+    return lambda: group_folder(settings.shared_memory)
+
+
+def _serve(running: Instrumentation) -> None:
+    running.endpoint = Endpoint(running.settings, running.registry)
+    running.endpoint.begin()
 
 
 def _forget_parent(running: Instrumentation) -> None:
-    running.serves_child = False  # a child may fork again
+    endpoint, running.endpoint = running.endpoint, None
+    if endpoint is not None:
+        endpoint.forget()
     running.registry.reset(lambda: _serve_child(running))
-    server, running.server = running.server, None
-    if server is not None:
-        server.forget()
+    if providers.forget_counts():
+        _serve_child(running)
 
 
 def _serve_child(running: Instrumentation) -> None:
     """Serve what a forked child counts, once it counts: most children do not, a preloaded application's workers do."""
-    if running.settings.serves and not running.serves_child:
-        running.serves_child = True
-        running.server = _serve(running.settings, running.registry)
+    if running.settings.serves and running.endpoint is None:
+        _serve(running)
+
+
+@guarded("write down the last counts")
+def _tell_siblings(registry: Registry) -> None:
+    if registry.memory.has_siblings():
+        registry.sample()
+
+
+@guarded("write the log as JSON")
+def _write_json(settings: Settings) -> None:
+    from .json_logs import write_json
+
+    write_json(str(providers.build_resource(settings).attributes.get("service.name", "")))
 
 
 @guarded("set up OpenTelemetry")
@@ -121,12 +158,14 @@ def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str,
     push = _set_push(settings, registry, resource, environ)
     readers = [scraped, *([push.reader] if push and push.reader else [])]
     if providers.set_meter_provider(resource, readers) is not None:
-        registry.add_source(SdkMetrics(scraped, registry.names).lines)
+        counted = SdkMetrics(scraped, registry.memory, registry.names)
+        registry.add_mirror(counted)
+        registry.add_source(counted.lines)
     else:
         say_once(
             "Seawall leaves the meter provider as the application set it: /metrics holds Seawall's own metrics alone."
         )
-    own = providers.set_tracer_provider(resource, push.spans if push else None)
+    own = providers.set_tracer_provider(resource, push.span_processor if push else None)
     if push is not None:
         push.begin(own)
     provider = providers.current_tracer_provider()
@@ -135,26 +174,10 @@ def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str,
 
 @guarded("push by OTLP")
 def _set_push(settings: Settings, registry: Registry, resource: Resource, environ: Mapping[str, str]) -> "Push | None":
-    if not settings.pushes_metrics and not settings.pushes_traces:
+    if not (settings.pushes_metrics or settings.pushes_traces or settings.pushes_logs):
         return None
     from .push import Push  # only who pushes pays for the exporters' imports
 
-    return Push(settings, resource, lambda: registry.families, environ)
-
-
-@guarded("serve /metrics")
-def _serve(settings: Settings, registry: Registry) -> ScrapeServer | None:
-    try:
-        return ScrapeServer(registry, settings.host, settings.port)
-    except OSError as error:
-        matter = f"Seawall cannot serve /metrics on {settings.host}:{settings.port} ({error.strerror})"
-    if settings.catalogued:
-        logger.error(
-            "%s. A catalogued service keeps its port: free it, or set OTEL_EXPORTER_PROMETHEUS_PORT and the service's "
-            "targets to another one.",
-            matter,
-        )
-        return None
-    server = ScrapeServer(registry, settings.host, 0)
-    logger.warning("%s; it does on port %d.", matter, server.port)
-    return server
+    push = Push(settings, resource, lambda: registry.families, environ)
+    registry.add(*push.families)
+    return push

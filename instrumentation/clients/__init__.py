@@ -32,7 +32,7 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "redis.asyncio.cluster": ("redis", "hook_async_cluster"),
     "psycopg": ("psycopg", "hook_driver"),
     "asyncpg": ("asyncpg", "hook_driver"),
-    "sqlalchemy.engine.base": ("sqlalchemy", "hook_engines"),
+    "sqlalchemy.engine.interfaces": ("sqlalchemy", "hook_engines"),
 }
 
 

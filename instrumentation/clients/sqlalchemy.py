@@ -1,13 +1,12 @@
 """SQLAlchemy: statements of the drivers that are not counted themselves (pymysql, sqlite3, oracledb, …)."""
 
 from contextvars import ContextVar
-from functools import wraps
 from time import perf_counter
 from typing import Any, Final
 
 from seawall.instrumentation.db_client import CONNECT, FRAMES, verb_of
 from seawall.instrumentation.diagnostics import guarded
-from seawall.instrumentation.wrapping import replace
+from seawall.instrumentation.wrapping import wrap
 
 from . import Clients
 from .calling import is_suppressed
@@ -20,14 +19,16 @@ _connecting: Final[ContextVar[float]] = ContextVar("seawall_sqlalchemy_connectin
 
 def hook_engines(module: Any, clients: Clients) -> None:
     """Listen to every engine whose driver nothing else counts, from its birth."""
-    original = module.Engine.__init__
 
-    @wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        original(self, *args, **kwargs)
-        _listen(self, clients)
+    # No constructor is replaced: SQLAlchemy reads their signatures for the options that create_engine takes.
+    def around(engine_created: Any) -> Any:
+        def created(cls: Any, engine: Any) -> None:
+            _listen(engine, clients)
+            engine_created(cls, engine)
 
-    replace(module.Engine, "__init__", __init__)
+        return created
+
+    wrap(module.Dialect, "engine_created", around)
 
 
 @guarded("listen to an engine")

@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_cla
 
 from seawall.instrumentation import Histogram, HttpServerMetrics, UpDownCounter
 from seawall.instrumentation.aggregation import DURATION_BOUNDARIES, OVERFLOW, Gauge
-from seawall.instrumentation.exposition import CLASSIC, OPENMETRICS, Registry, negotiate, number
+from seawall.instrumentation.exposition import CLASSIC, OPENMETRICS, Registry, negotiate
+from seawall.instrumentation.family_text import number
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 

@@ -10,7 +10,9 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
-from seawall.instrumentation.points import SdkMetrics, label_name, metric_name, unit_name
+from seawall.instrumentation.exposition import CLASSIC, OPENMETRICS, Registry
+from seawall.instrumentation.naming import label_name, metric_name, unit_name
+from seawall.instrumentation.points import SdkMetrics
 
 
 @pytest.fixture
@@ -21,9 +23,12 @@ def reader() -> InMemoryMetricReader:
 
 def page(reader: InMemoryMetricReader, *taken: str) -> str:
     """Return the classic page, which its parser must take; and so must OpenMetrics' take the other one."""
-    metrics = SdkMetrics(reader, lambda: taken)
-    list(parse_openmetrics("\n".join([*metrics.lines(True), "# EOF", ""])))
-    text = "\n".join([*metrics.lines(False), ""])
+    registry = Registry()
+    metrics = SdkMetrics(reader, registry.memory, lambda: taken)
+    registry.add_mirror(metrics)
+    registry.add_source(metrics.lines)
+    list(parse_openmetrics(registry.render(OPENMETRICS).decode()))
+    text = registry.render(CLASSIC).decode()
     names = [family.name for family in parse_classic(text)]
     assert sorted(set(names)) == sorted(names)
     return text

@@ -235,50 +235,47 @@ def sockets():
 """
 
 
-def test_a_forked_child_counts_anew_and_leaves_the_port_to_its_parent() -> None:
-    """The child has none of its parent's counts and holds no socket of its; the parent counts and serves on."""
-    port = free_port()
+def test_a_forked_child_counts_anew_and_its_parent_tells_of_both() -> None:
+    """It holds no socket of its parent's and begins at none; the page is the sum, and stands when the child is gone."""
     code = f"""{FORK}
+from opentelemetry import metrics
+orders = metrics.get_meter("shop").create_counter("orders")
+
+def page():
+    found = running.registry.render().decode().splitlines()
+    return [line.rpartition(" ")[2] for line in found if line.startswith(("messaging_process_duration_seconds_count", "orders_total")) and "_OTHER" not in line]
+
 def work():
-    assert not sockets()
-    assert b"messaging_process_duration_seconds_count" not in running.registry.render()
-    count()
-    assert running.worker.duration.collect()[0][1][0] == 1
-
-count()
-in_child(work)
-assert running.worker.duration.collect()[0][1][0] == 1
-socket.create_connection(("127.0.0.1", {port})).close()
-"""
-    done = run_python(code, {"OTEL_EXPORTER_PROMETHEUS_PORT": str(port)})
-
-    expected = f"Seawall cannot serve /metrics on localhost:{port} (Address already in use); it does on port "
-    assert 0 == done.returncode, done.stderr
-    assert done.stderr.startswith(expected)
-    assert 1 == done.stderr.count("\n")
-
-
-def test_a_forked_child_that_counts_serves_its_own_counts() -> None:
-    """A preloaded application's workers lose nothing in silence: each serves its own page; one that counts nothing does not."""
-    code = f"""{FORK}
-def work():
-    count()
-    with socket.create_connection(("127.0.0.1", running.server.port)) as scrape:
-        scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
-        page = b""
-        while b'destination_name="mails",messaging_system="",error_type=""}} 1\\n' not in page:
-            page += scrape.recv(4096)
-        own = os.fstat(scrape.fileno()).st_ino
-        in_child(lambda: [own] == [os.stat(link).st_ino for link in sockets()] or os._exit(2))
-    in_child(work_of_a_grandchild)
-
-def work_of_a_grandchild():
     assert running.server is None and not sockets()
     count()
-    assert running.server is not None
+    assert running.worker.duration.collect()[0][1][0] == 1
+    orders.add(2)
+    running.registry.sample()
+    assert page() == ["2", "3"], page()
+
+count()
+orders.add(1)
+running.registry.sample()
+in_child(work)
+assert running.worker.duration.collect()[0][1][0] == 1
+assert page() == ["2", "3"], page()
+"""
+    done = run_python(code)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_a_forked_child_waits_for_the_port_once_it_counts() -> None:
+    """One that counts nothing has no thread; one that does has one, and leaves the port to its parent."""
+    code = f"""{FORK}
+import threading
+def work():
+    assert running.endpoint is None and threading.active_count() == 1
+    count()
+    assert running.endpoint is not None and running.server is None and threading.active_count() == 2
 
 in_child(work)
-in_child(lambda: sockets() and os._exit(1))
+assert running.server is not None
 """
     done = run_python(code)
 
