@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from applications import run_python
-from servers import free_port
 
 pytestmark = pytest.mark.e2e
 
