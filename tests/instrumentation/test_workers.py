@@ -110,6 +110,14 @@ def program(server: Server, port: int) -> list[str]:
     return ["-c", f"import os; os.execv({path!r}, {[path, *words[1:]]!r})"]
 
 
+def is_gone(pid: int) -> bool:
+    """Whether the process *pid* runs no more."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
     """One server after the other."""
@@ -151,7 +159,7 @@ def test_a_killed_worker_loses_no_count(group: Group) -> None:
     victim = min(group.workers(2) - {serving})
     eventually(lambda: group.sent == group.counted())  # a request is counted once its last byte has gone
     os.kill(victim, signal.SIGKILL)
-    eventually(lambda: not psutil.pid_exists(victim) or psutil.Process(victim).status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: is_gone(victim))
     eventually(lambda: group.sent == group.counted())
     group.request()
 
@@ -165,7 +173,7 @@ def test_another_worker_serves_where_the_one_that_served_dies(group: Group) -> N
         pytest.skip("the master serves, or a worker that dies ends this server")
     eventually(lambda: group.sent == group.counted())
     os.kill(serving, signal.SIGKILL)
-    eventually(lambda: not psutil.pid_exists(serving) or psutil.Process(serving).status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: is_gone(serving))
 
     assert serving != group.serving()
     eventually(lambda: group.sent == group.counted())
