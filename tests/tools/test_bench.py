@@ -75,3 +75,15 @@ def test_what_a_bench_cannot_have_it_says(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert bench(*arguments).startswith(sentence)
+
+
+def test_the_requests_bench_sets_every_way_beside_the_bare_application() -> None:
+    """A table a framework; a peer that is not installed is named, and never a row."""
+    shown = bench("requests", "--rounds", "1", "--requests", "20")
+    for title in ("FastAPI", "Flask"):
+        part = shown[shown.index(f"{title}: 1 rounds of 20 requests") :]
+        assert "1.00" == row(part, "bare")[3]
+        for share in ("metrics only", "1 %", "traced"):
+            assert float(row(part, f"Seawall, {share}")[1]) > 0
+    for peer in ("contrib, metrics only", "starlette_exporter"):
+        assert re.search(rf"^{peer}(: missing \w+|\s+\d)", shown, re.MULTILINE)
