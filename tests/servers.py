@@ -1,5 +1,6 @@
 """Real servers on free ports, and what the tests read of an exposition: shared by the rooms' tests."""
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -61,12 +62,14 @@ def eventually(check: Callable[[], bool], seconds: float = 15) -> None:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on, low enough for the port ten thousand above that Redis adds."""
+    """Return a port of loopback that nothing listens on, low enough for the port ten thousand above that Redis adds.
+
+    Any of twenty thousand below those that the system gives to clients: a server may take seconds until it listens.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < 55_000:
+        port = 12_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
 
 
