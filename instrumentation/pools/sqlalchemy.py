@@ -7,6 +7,7 @@ No constructor of an engine or a pool is replaced: SQLAlchemy reads their signat
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from seawall.instrumentation.diagnostics import guarded
@@ -39,7 +40,7 @@ def hook(_: Any, metrics: "PoolMetrics") -> None:
     surround(Dialect, "engine_created", around)
     note_made(base._ConnectionRecord, engines.note_record)
     timed = Timed(metrics.database, engines.labels, lambda error: isinstance(error, PoolTimeout))
-    surround(base._ConnectionRecord, "checkout", timed.around_class_method)
+    surround(base._ConnectionRecord, "checkout", partial(timed.around, pool_at=1))
     metrics.database.watch(engines.states, engines.forget_parent)
 
 

@@ -44,32 +44,17 @@ class Timed:
         self._note = note
         self._record = pools.waits.record
 
-    def around(self, get: Callable[..., Any]) -> Callable[..., Any]:
-        """Time the function *get*, whose first argument is the pool."""
+    def around(self, get: Callable[..., Any], pool_at: int = 0) -> Callable[..., Any]:
+        """Time the function *get*, whose argument number *pool_at* is the pool: the second of a class' method."""
 
-        def call(pool: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             begun = perf_counter()
             try:
-                connection = get(pool, *args, **kwargs)
+                connection = get(*args, **kwargs)
             except Exception as error:
-                self._failed(pool, error)
+                self._failed(args[pool_at], error)
                 raise
-            self._got(pool, connection, perf_counter() - begun)
-            return connection
-
-        return call
-
-    def around_class_method(self, get: Callable[..., Any]) -> Callable[..., Any]:
-        """Time *get*, which is given a class and the pool."""
-
-        def call(cls: Any, pool: Any) -> Any:
-            begun = perf_counter()
-            try:
-                connection = get(cls, pool)
-            except Exception as error:
-                self._failed(pool, error)
-                raise
-            self._got(pool, connection, perf_counter() - begun)
+            self._got(args[pool_at], connection, perf_counter() - begun)
             return connection
 
         return call
