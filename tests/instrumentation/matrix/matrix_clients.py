@@ -93,8 +93,9 @@ class AsgiExchange(Exchange):
         self._loop.call_soon_threadsafe(self._left.set)
 
     def cancel(self) -> None:
-        """Give the request up, as a server does that shuts down."""
+        """Give the request up, as a server does that shuts down, and see it end: its gate may open only then."""
         self._loop.call_soon_threadsafe(self._task.cancel)
+        self.finish()
 
     def finish(self) -> None:
         self._running.result(SECONDS)
