@@ -21,6 +21,8 @@ EXPECTED: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(x|/s)$"
 TRAFFIC: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?/[smh]$"
 _MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
 _DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+WORDS: Final = r"[^\s]"
+_LARGEST: Final = 1e15  # up to here every whole number is one exact float, and is written with its digits
 
 RULES: Final = {
     NAME: "a name is lower-case letters, digits and -, begins with a letter and has 63 characters at most, "
@@ -82,8 +84,9 @@ Target = Annotated[str, Field(pattern=TARGET)]
 Expected = Annotated[str, Field(pattern=EXPECTED)]
 Traffic = Annotated[str, Field(pattern=TRAFFIC)]
 Flag = Annotated[bool, Field(strict=True)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole = Annotated[int, Field(strict=True)]
+Reason = Annotated[str, Field(pattern=WORDS)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-_LARGEST, le=_LARGEST)]
+Whole = Annotated[int, Field(strict=True, le=int(_LARGEST))]
 Timezone = Annotated[str, BeforeValidator(_timezone)]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": _MOMENT})]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "pattern": _DAY})]

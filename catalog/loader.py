@@ -15,7 +15,7 @@ from .promises import check_buckets, check_defaults, check_override, check_slo, 
 from .receivers import check_receivers
 from .references import Names, check_expectations, check_references
 from .service import Service
-from .texts import check_addresses, check_discovery, check_match, check_texts, check_url
+from .texts import check_addresses, check_discovery, check_match, check_numbers, check_texts, check_url
 from .validation import validate
 from .wording import did_you_mean, quoted, shown
 
@@ -57,6 +57,7 @@ class _Loading:
         self._check_services(services, teams, defaults)
         self._check_campaigns(campaigns)
         check_texts(self._data, self._findings)
+        check_numbers(self._data, self._findings)
         errors = [problem for problem in self._findings.problems if problem.severity is Severity.ERROR]
         if errors:
             raise CatalogError(errors)

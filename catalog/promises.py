@@ -146,7 +146,9 @@ def check_override(override: AlertOverride, path: Path, today: date, findings: F
 def check_window(window: Campaign | Maintenance, path: Path, timezone: str, findings: Findings) -> None:
     """Add a window that does not end after it begins; times without an offset are in *timezone*."""
     begin, end = (instant(time, timezone) for time in (window.from_, window.to))
-    if end <= begin:
+    # Clocks that are put forward skip an hour: what is written there counts as the hour behind it.
+    is_written_backwards = not (window.from_.tzinfo or window.to.tzinfo) and window.to <= window.from_
+    if end <= begin or is_written_backwards:
         begins, ends = window.from_.isoformat(), window.to.isoformat()
         said = f"{field_name((*path, 'to'))} is {ends}, which is not after from, {begins}; write a later end"
         findings.error((*path, "to"), said)

@@ -42,6 +42,9 @@ def check_references(services: Mapping[str, Service], names: Names, findings: Fi
 
 def check_expectations(campaign: Campaign, path: Path, names: Names, findings: Findings) -> None:
     """Add what a campaign expects of services that do not exist, and expectations of nothing."""
+    if not campaign.expects and not findings.is_told_within((*path, "expects")):  # what is wrong there was left out
+        said = "it expects traffic of no service, so that nothing changes while it runs"
+        findings.warn((*path, "expects"), f"{said}; write such as expects: {{checkout: 6x}}")
     for other, expected in campaign.expects.items():
         here = (*path, "expects", other)
         if other not in names.services and names.complete:

@@ -17,6 +17,7 @@ from .fields import (
     Moment,
     Name,
     Number,
+    Reason,
     Target,
     Tier,
     Timezone,
@@ -63,7 +64,7 @@ class AlertOverride(Model):
     """`page` wakes somebody, `ticket` waits for the working day."""
     only: Hours | None = None
     """The hours in which the alert may fire."""
-    disabled: str | None = Field(default=None, min_length=1)
+    disabled: Reason | None = None
     """The reason why the alert is switched off."""
     reason: str = ""
     """Why the alert differs."""
@@ -104,7 +105,7 @@ class Maintenance(Model):
     """When it ends."""
     timezone: Timezone | None = None
     """The time zone of both; the team's where this is left out."""
-    reason: str
+    reason: Reason
     """What is done."""
 
 

@@ -1,4 +1,4 @@
-"""No secret stands in a catalog, nothing expands but in ``url``, and text is text."""
+"""No secret stands in a catalog, nothing expands but in ``url``, and text and numbers are such."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,7 @@ _PARAMETER: Final = re.compile(
     r"(?:^|[?&;\s])([\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key))\s*=\s*([^&;#\s]+)", re.I
 )
 _SECRET_KEY: Final = re.compile(r"(?:password|passwd|secret|token|credentials|secret_key|private_key)$", re.I)
+_SMALLEST: Final = 1e-9  # but for 0: rules have twelve digits behind the point
 _LINKS: Final = ("runbook_base_url", "portal_url", "prometheus_url", "grafana_url")
 _INSTEAD: Final = "write ${VARIABLE} in its place; the exporter reads it from its environment"
 
@@ -31,6 +32,14 @@ def check_texts(data: Any, findings: Findings) -> None:
         elif at_key or not _may_hold_variables(path):
             said = f"{name} holds ${{…}}, and variables are read in url alone; write the value itself"
             findings.error(path, said, at_key=at_key)
+
+
+def check_numbers(data: Any, findings: Findings) -> None:
+    """Add numbers of which nothing would be left in a rule."""
+    for path, value in _nodes(data):
+        if isinstance(value, float) and 0 < abs(value) < _SMALLEST:
+            said = f"{field_name(path)} is {value:g}, so small that rules would say 0"
+            findings.error(path, f"{said}; write 0, or {_SMALLEST:.9f} or more")
 
 
 def check_url(url: str, path: Path, findings: Findings) -> None:
@@ -83,15 +92,20 @@ def check_match(match: Mapping[str, str], path: Path, findings: Findings) -> Non
 
 
 def _texts(data: Any, path: Path = ()) -> Iterator[tuple[Path, str, bool]]:
+    for here, value in _nodes(data, path):
+        if isinstance(here[-1], str):
+            yield here, here[-1], True
+        if isinstance(value, str):
+            yield here, value, False
+
+
+def _nodes(data: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     todo: list[tuple[Path, Any]] = [(path, data)]
     while todo:
         here, node = todo.pop()
         for step, value in node.items() if isinstance(node, dict) else enumerate(node):
-            if isinstance(step, str):
-                yield (*here, step), step, True
-            if isinstance(value, str):
-                yield (*here, step), value, False
-            elif isinstance(value, dict | list):
+            yield (*here, step), value
+            if isinstance(value, dict | list):
                 todo.append(((*here, step), value))
 
 

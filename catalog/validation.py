@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .fields import RULES
+from .fields import RULES, WORDS
 from .findings import Findings
 from .places import Path
 from .wording import did_you_mean, field_name, one_of, quoted, shown
@@ -98,14 +98,14 @@ def _sentence(error: _Error, path: Path, model: type[BaseModel]) -> str:
             return _missing(error, path, model)
         case "value_error":
             return f"{name}: {error.context['error']}"
+        case "string_pattern_mismatch" if error.context["pattern"] == WORDS:
+            return f"{name} is empty; write a reason"
         case "string_pattern_mismatch":
             return f"{name}: {shown(error.value)} does not fit: {RULES[error.context['pattern']]}"
         case "literal_error":
             return _choice(error, name, path, model)
-        case "greater_than" | "greater_than_equal" | "less_than":
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return f"{name} is {shown(error.value)}, {_bound(error)}"
-        case "string_too_short":
-            return f"{name} is empty; write a reason"
         case _:
             return _wrong_type(error, name)
 
@@ -141,7 +141,7 @@ def _bound(error: _Error) -> str:
         if error.value == 100:
             return "which leaves no error budget: one bad event would break it for good; write such as 99.9 or 99.99"
         return "which is more than all events; write the per cent of events that must be good, such as 99 or 99.9"
-    words = {"ge": "{:g} or more", "gt": "above {:g}", "lt": "below {:g}"}
+    words = {"ge": "{:g} or more", "gt": "above {:g}", "lt": "below {:g}", "le": "{:g} or less"}
     return "and must be " + next(word.format(error.context[key]) for key, word in words.items() if key in error.context)
 
 

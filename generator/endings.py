@@ -6,7 +6,8 @@ from functools import wraps
 from types import FrameType
 from typing import Any, Final
 
-_TOLD: Final = (signal.SIGTERM, signal.SIGHUP)
+# A terminal that is closed says so by a signal, but not on Windows.
+_TOLD: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _SHELL: Final = 128  # and the signal is how a shell tells that one ended a command
 
 

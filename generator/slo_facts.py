@@ -65,7 +65,7 @@ class SloFacts:
 
     @property
     def many(self) -> float:
-        """Events a minute that are many, and more than the floor."""
+        """Events a minute of a proof: a thousand, or as many as the floor, so that a minute of bad ones meets it."""
         return max(_MANY, self.floor)
 
     @property

@@ -102,7 +102,7 @@ def _judged(draw: st.DrawFn) -> Fields:
     """What is judged by a value, moment by moment."""
     bounds: dict[str, Fields] = {
         "freshness": {"within": st.sampled_from(["90s", "1h", "2d"])},
-        "saturation": {"below": st.floats(-1e9, 1e9)},
+        "saturation": {"below": st.floats(-1e9, 1e9).filter(lambda each: not 0 < abs(each) < 1e-9)},
         "throughput": {"at_least": st.floats(1e-3, 1e9)},
         "probe": {},
     }

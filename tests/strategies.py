@@ -200,7 +200,7 @@ def _overrides(draw: st.DrawFn) -> dict[str, Any]:
                 "severity": st.sampled_from(["page", "ticket"]),
                 "only": st.sampled_from(_EVERY_DAY),
                 "reason": texts(),
-                "disabled": texts().filter(bool),
+                "disabled": texts().filter(str.strip),
                 "until": st.dates().map(lambda day: f"{day.year:04}-{day:%m-%d}"),
             },
         )
@@ -229,7 +229,7 @@ def _windows(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def _maintenance(draw: st.DrawFn) -> dict[str, Any]:
     zone = draw(st.fixed_dictionaries({}, optional={"timezone": st.sampled_from(_ZONES)}))
-    return {**draw(_windows()), **zone, "reason": draw(texts())}
+    return {**draw(_windows()), **zone, "reason": draw(texts().filter(str.strip))}
 
 
 @st.composite

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -47,8 +48,8 @@ def test_a_campaign_reaches_what_its_services_depend_on(expects: str, reached: s
 
 
 def test_a_campaign_that_has_ended_is_left_out_from_the_day_after(tmp_path: Path) -> None:
-    """On its last day, it is still there; the day is that of the catalog."""
-    today, yesterday = f"{TODAY}T01:00:00", f"{TODAY.replace(day=TODAY.day - 1)}T23:59:59"
+    """On its last day, it is still there; the day is that of the catalog, which begins at ten o'clock UTC at first."""
+    today, yesterday = f"{TODAY}T01:00:00", f"{TODAY.replace(day=TODAY.day - 1)}T09:59:59"
     found = catalog(
         tmp_path,
         **{
@@ -58,6 +59,17 @@ def test_a_campaign_that_has_ended_is_left_out_from_the_day_after(tmp_path: Path
     )
     [left] = campaigns_of(found, found.services["till"])
     assert today == left.to.isoformat()
+
+
+@pytest.mark.parametrize("timezone", ["Asia/Tokyo", "Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"])
+def test_a_campaign_is_there_until_its_last_moment(timezone: str, tmp_path: Path) -> None:
+    """On the morning of its last day, though it is the day before in UTC, or where it is the day after by then."""
+    one, other = datetime.fromisoformat(f"{TODAY}T08:00:00"), ZoneInfo(timezone)
+    found = catalog(tmp_path, sale=campaign("2026-11-01T00:00:00", one.isoformat(), "till", timezone=timezone))
+    last = one.replace(tzinfo=other) - timedelta(seconds=1)
+    for clock in ("Pacific/Kiritimati", "Asia/Tokyo", "UTC", "America/New_York", timezone):
+        found._today = last.astimezone(ZoneInfo(clock)).date()
+        assert ["sale"] == [each.name for each in campaigns_of(found, found.services["till"])]
 
 
 def test_without_a_campaign_nothing_is_added(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ def catalog(text: str, others: Sequence[str] = ()) -> dict[str, Any]:
     """Return a catalog with *text* in each of its free fields; each of *others* is in a service of its own."""
     window = {"from": "2026-11-27T00:00:00", "to": "2026-11-28T00:00:00"}
     teams = {"a": {"description": text, "escalation": text}}
-    shop = _service(text) | {"depends_on": ["queue"], "maintenance": [{**window, "reason": text}]}
+    shop = _service(text) | {
+        "depends_on": ["queue"],
+        "maintenance": [{**window, "reason": text if text.strip() else "none"}],
+    }
     queue = {"kind": "worker", "team": "a", "description": text, "match": {"environment": text}}
     more = {f"service-{n}": _lone(other) for n, other in enumerate(others)}
     campaigns = {"wave": {**window, "description": text, "expects": {"shop": "6x"}}}
@@ -63,7 +66,7 @@ def _service(text: str) -> dict[str, Any]:
         },
         "alerts": {
             "HttpCapacityNearLimit": {"above": 0.5, "for": "0s", "reason": text},
-            "ServiceTrafficFallen": {"disabled": text or "none", "until": "2030-01-01"},
+            "ServiceTrafficFallen": {"disabled": text if text.strip() else "none", "until": "2030-01-01"},
         },
         "runbook": {"notes": text, "mitigations": [{"when": text, "do": text}], "links": {text: "https://a.example/b"}},
     }
@@ -97,7 +100,7 @@ def alert(job: str, text: str, query: str) -> dict[str, Any]:
 
 
 @few
-@given(drawn=st.lists(texts().filter(bool), min_size=20, max_size=20))
+@given(drawn=st.lists(texts().filter(str.strip), min_size=20, max_size=20))
 @example(drawn=list(WORST))
 def test_prometheus_expands_an_annotation_to_exactly_the_text(
     drawn: list[str], tool: Callable[[str], str], tmp_path: Path

@@ -1,6 +1,7 @@
 """Tools are run so that nothing of them is left: no process, no file, and no trace of a crash where a line says it."""
 
 import errno
+import importlib.util
 import os
 import signal
 import stat
@@ -77,6 +78,20 @@ def test_a_signal_that_is_ignored_stays_so(catalog: Path, tmp_path: Path) -> Non
         assert signal.SIG_DFL is signal.getsignal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_commands_are_there_where_no_terminal_says_that_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no such signal; what tells a command to end is the other one alone."""
+    monkeypatch.delattr(signal, "SIGHUP")
+    endings = importlib.util.module_from_spec(importlib.util.find_spec("seawall.generator.endings"))
+    endings.__spec__.loader.exec_module(endings)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            endings.ends_tidily(lambda: signal.raise_signal(signal.SIGTERM))()
+        assert 128 + signal.SIGTERM == ended.value.code
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_temporary_folder_that_is_not_there_is_not_needed(catalog: Path, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from seawall.catalog import PAIRS, Pair, objective_ratio, pairs_that_can_fire
+from seawall.catalog import PAIRS, Duration, Pair, Service, Slo, objective_ratio, pairs_that_can_fire
+from seawall.generator import load_packs
 from seawall.generator.slo import SECONDS, budget_spent, detection_seconds
+from seawall.generator.slo_facts import slo_facts
 
 MONTH = 30 * 86400.0
 FAST, SLOW, DAY, DAYS = PAIRS
@@ -132,3 +134,12 @@ def test_the_budget_that_is_spent_is_what_the_errors_until_then_cost(
 def test_an_objective_is_a_ratio_without_the_noise_of_floats(thousandths: int) -> None:
     """What a person writes in per cent comes out digit by digit."""
     assert Decimal(thousandths) / 100_000 == objective_ratio(thousandths / 1000)
+
+
+@pytest.mark.parametrize(("floor", "many"), [(None, 1000), (1, 1000), (1000, 1000), (2500, 2500)])
+def test_a_minute_of_bad_events_of_a_proof_meets_the_floor(floor: int | None, many: int) -> None:
+    """A thousand are many; a floor above that is met by just as many."""
+    slo = Slo(sli="availability", objective=99.9, window=Duration(MONTH), floor=floor)
+    service = Service(name="checkout", kind="http", team="payments", slos={"availability": slo})
+    facts = slo_facts(service, "availability", slo, load_packs().dialect_of(service.model_copy(update={"dialect": "otel"})))  # fmt: skip
+    assert many == facts.many >= facts.floor
