@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ from _tsdb import Labels, Track
 from _xor import uvarint
 
 _PUSHED_AT_ONCE: Final = 5000
+_STRETCH: Final = 1_800_000  # milliseconds; the oldest sample that a head takes lies half a block, an hour, back
 _LITERAL: Final = bytes([62 << 2])  # of Snappy: what follows, three bytes of length behind this one, is not compressed
 # The block durations keep the blocks as they were written; a server of 30 days holds such blocks of three days.
 _OPTIONS: Final = (
@@ -62,8 +64,19 @@ class Server:
         write_configuration(self._folder, rules=rules, query_log=query_log)
         self._request("/-/reload", b"")
 
-    def push(self, series: dict[Labels, Track], begin: int, end: int) -> None:
-        """Send what *series* have from *begin* up to and without *end*, by remote write."""
+    def push(self, *histories: tuple[dict[Labels, Track], int, int]) -> None:
+        """Send what the series of each history have from its begin up to and without its end, by remote write.
+
+        All of them do one stretch of time after the other: what is an hour older than the newest sample is refused.
+        """
+        first, last = min(begin for _, begin, _ in histories), max(end for _, _, end in histories)
+        for start in range(first, last, _STRETCH):
+            for series, begin, end in histories:
+                self._push(series, max(begin, start), min(end, start + _STRETCH))
+
+    def _push(self, series: dict[Labels, Track], begin: int, end: int) -> None:
+        if begin >= end:
+            return
         samples: dict[Track, bytes] = {}
         for track in series.values():
             if track not in samples:
@@ -73,8 +86,12 @@ class Server:
             self._request("/api/v1/write", _snappy(batch))
 
     def _request(self, path: str, body: bytes | None = None) -> bytes:
-        with urllib.request.urlopen(urllib.request.Request(self._url + path, data=body), timeout=600) as response:
-            return bytes(response.read())
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self._url + path, data=body), timeout=600) as response:
+                return bytes(response.read())
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace").strip()
+            raise SystemExit(f"prometheus answers {path} with {error.code} {error.reason}: {said}") from None
 
 
 def write_configuration(folder: Path, *, rules: bool, query_log: Path | None = None) -> None:

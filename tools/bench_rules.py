@@ -112,8 +112,7 @@ class Bench:
         os.sync()  # what is still to be written to the disk would hold up the server's own writing
         with serving(self._prometheus, folder) as server:
             now = int(time.time() * 1000)
-            server.push(recorded, self._now, now)
-            server.push(self._raw, self._now, now + _PUSHED)
+            server.push((recorded, self._now, now), (self._raw, self._now, now + _PUSHED))
             every = self._first_pass(server, rule_set, folder / "rules.json")
             cpu, passes = self._timed(server, every)
             samples = _logged(server, folder / "queries.log", every)
@@ -139,7 +138,7 @@ class Bench:
         folder.mkdir(parents=True)
         rule_set.write(folder / "rules.json", every)
         with serving(self._prometheus, folder) as server:
-            server.push(self._raw, int(time.time() * 1000) - _PUSHED // 4, self._now + _PUSHED)
+            server.push((self._raw, int(time.time() * 1000) - _PUSHED // 4, self._now + _PUSHED))
             server.configure()
             server.wait_until_evaluated()
             time.sleep(2 * every)  # what is recorded from what is recorded comes later
