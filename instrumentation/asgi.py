@@ -1,12 +1,12 @@
 """The ASGI middleware: counts each HTTP request once, outermost, and asks the framework for nothing twice."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
 from .diagnostics import say_once
 from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, OTHER, SERVER_ERROR, HttpServerMetrics
-from .tracing import ServerTracer
+from .tracing import ServerTracer, detach
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -15,6 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REQUEST_KEY: Final = "seawall.request"
+_NO_SCOPE: Final[Scope] = {}
 _BODIES: Final = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 
@@ -28,7 +29,7 @@ class AsgiRequest:
         "_metrics",
         "_receive",
         "_received",
-        "_recorded",
+        "_scope",
         "_send",
         "_sent",
         "_started",
@@ -36,14 +37,14 @@ class AsgiRequest:
         "disconnected",
         "error",
         "mount",
+        "recorded",
         "route",
-        "scope",
         "span",
         "status",
     )
 
     def __init__(self, metrics: HttpServerMetrics, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
+        self._scope: Scope = scope
         self.route: str | None = None
         self.mount = ""
         self.status = 0
@@ -57,7 +58,7 @@ class AsgiRequest:
         self._ended = 0.0
         self._received = 0
         self._sent = 0
-        self._recorded = False
+        self.recorded = False
         self._streams = False
         self._started = perf_counter()
         self._begun = metrics.begin(scope.get("method", ""), scope.get("scheme", "http"))
@@ -80,25 +81,23 @@ class AsgiRequest:
         except OSError:
             self.disconnected = True  # so a server of ASGI 2.4 says that the client is gone
             raise
-        if not self._ended:
-            try:
-                self._note(message, gone)
-            except Exception as problem:  # noqa: BLE001 - the server took the message; so does the application
-                say_once(f"Seawall could not follow a response: {type(problem).__name__}: {problem}")
-
-    def _note(self, message: Message, gone: bool) -> None:
-        kind = message["type"]
-        if kind == "http.response.start":
-            self.status = int(message["status"])
-            self._headers = message.get("headers", ())
-        elif kind in _BODIES:
-            self._sent += len(message.get("body") or b"")
-            if not message.get("more_body", False):
-                self._complete(gone)
-            elif not self._streams:
-                self._streams = True
-                if is_event_stream(self._headers):
+        if self._ended:
+            return
+        try:
+            kind = message["type"]
+            if kind in _BODIES:
+                self._sent += len(message.get("body") or b"")
+                if not message.get("more_body", False):
                     self._complete(gone)
+                elif not self._streams:
+                    self._streams = True
+                    if is_event_stream(self._headers):
+                        self._complete(gone)
+            elif kind == "http.response.start":
+                self.status = int(message["status"])
+                self._headers = message.get("headers", ())
+        except Exception as problem:  # noqa: BLE001 - the server took the message; so does the application
+            say_once(f"Seawall could not follow a response: {type(problem).__name__}: {problem}")
 
     def _complete(self, gone: bool) -> None:
         self._ended = perf_counter()
@@ -110,7 +109,7 @@ class AsgiRequest:
 
     def close(self, error: BaseException | None) -> None:
         """Count the request when the application returned or raised, unless it was counted at its last byte."""
-        if self._recorded:
+        if self.recorded:
             return
         if error is None and self.status >= SERVER_ERROR:
             error = self.error
@@ -127,18 +126,27 @@ class AsgiRequest:
 
     def record(self, failure: str, error: BaseException | None = None) -> None:
         """Count the request, once; never raises."""
-        self._recorded = True
+        self.recorded = True
         try:
-            version = self.scope.get("http_version", "")
-            seconds = self._ended - self._started
-            route = self._matched_route()
+            scope, span, route = self._scope, self.span, self.route
+            if route is None:
+                route = self._matched_route()
             encoding, sent = self._response_headers()
-            trace = self.span.sampled if self.span is not None else None
             self._metrics.end(
-                self._begun, route, self.status, failure, version, seconds, self._received, sent, encoding, trace
+                self._begun,
+                route,
+                self.status,
+                failure,
+                scope.get("http_version", ""),
+                self._ended - self._started,
+                self._received,
+                sent,
+                encoding,
+                None if span is None else span.sampled,
             )
-            if self.span is not None:
-                self.span.end(route, self.status, failure, error)
+            if span is not None:
+                span.end(route, self.status, failure, error)
+            self._scope = _NO_SCOPE  # which holds this request: together they would wait for the garbage collector
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
 
@@ -148,15 +156,14 @@ class AsgiRequest:
         for name, value in self._headers:
             if name == b"content-encoding":
                 encoding = value.decode("latin-1")
-            elif name == b"content-length" and not sent and self.scope.get("method") != "HEAD" and value.isdigit():
+            elif name == b"content-length" and not sent and self._scope.get("method") != "HEAD" and value.isdigit():
                 sent = int(value)
         return encoding, sent
 
     def _matched_route(self) -> str:
-        if self.route is not None:
-            return self.route
+        """Return what an application without a framework left in the scope."""
         try:
-            path = getattr(self.scope.get("route"), "path", None)
+            path = getattr(self._scope.get("route"), "path", None)
         except Exception:  # noqa: BLE001 - a property of the application's own
             path = None
         if isinstance(path, str):
@@ -176,42 +183,64 @@ def is_event_stream(headers: Any) -> bool:
     )
 
 
+def observing(
+    call: Callable[..., Awaitable[None]], metrics: HttpServerMetrics, tracer: ServerTracer | None, before: Any = None
+) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Return the ``__call__`` of a class, around its own *call*, that counts requests in *metrics* and traces them.
+
+    *before* is given the instance and the scope of each request.
+    """
+
+    # One coroutine for each request, whatever stands in it: the event loop steps through every one that is awaited.
+    async def __call__(self: Any, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: N807
+        if scope["type"] != "http":
+            await call(self, scope, receive, send)
+            return
+        try:
+            if before is not None:
+                before(self, scope)
+            request = None if REQUEST_KEY in scope else _begin(metrics, scope, receive, send)
+        except Exception as problem:  # noqa: BLE001 - the application comes first
+            say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
+            request = None
+        if request is None:
+            await call(self, scope, receive, send)
+            return
+        token = None
+        if tracer is not None:
+            request.span, token = tracer.begin_asgi(scope)
+        try:
+            await call(self, scope, request.receive, request.send)
+        except BaseException as error:
+            request.close(error)
+            raise
+        else:
+            if not request.recorded:
+                request.close(None)
+        finally:
+            if token is not None:
+                detach(token)
+
+    return __call__
+
+
+def _begin(metrics: HttpServerMetrics, scope: Scope, receive: Receive, send: Send) -> AsgiRequest:
+    # Starlette's own middleware stands down where this key is set: each request counts once.
+    scope["starlette.opentelemetry"] = True
+    request = scope[REQUEST_KEY] = AsgiRequest(metrics, scope, receive, send)
+    return request
+
+
+async def _call_app(middleware: "AsgiMiddleware", scope: Scope, receive: Receive, send: Send) -> None:
+    await middleware.app(scope, receive, send)
+
+
 class AsgiMiddleware:
     """Count the HTTP requests of *app* in *metrics*, and trace them by *tracer*."""
 
     def __init__(self, app: ASGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None = None) -> None:
         self.app = app
-        self.metrics = metrics
-        self.tracer = tracer
+        self._observed = observing(_call_app, metrics, tracer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or REQUEST_KEY in scope:
-            await self.app(scope, receive, send)
-        else:
-            await observe(self.app, self.metrics, self.tracer, scope, receive, send)
-
-
-async def observe(
-    app: ASGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Run *app* for one HTTP request, and count it."""
-    try:
-        # Starlette's own middleware stands down where this key is set: each request counts once.
-        scope["starlette.opentelemetry"] = True
-        request = scope[REQUEST_KEY] = AsgiRequest(metrics, scope, receive, send)
-    except Exception as problem:  # noqa: BLE001 - the application comes first
-        say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
-        await app(scope, receive, send)
-        return
-    if tracer is not None:
-        request.span = tracer.begin_asgi(scope)
-    try:
-        await app(scope, request.receive, request.send)
-    except BaseException as error:
-        request.close(error)
-        raise
-    else:
-        request.close(None)
-    finally:
-        if request.span is not None:
-            request.span.detach()
+        await self._observed(self, scope, receive, send)

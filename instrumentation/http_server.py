@@ -21,7 +21,11 @@ SIZE_BOUNDARIES: Final = tuple(float(4**power) for power in range(3, 14))  # byt
 _SENT_SUM: Final = len(SIZE_BOUNDARIES) + 1
 _STATUS: Final = {BROKEN_OFF: "", **{code: str(code) for code in range(100, 600)}}
 _SCHEMES: Final = {"http": "http", "https": "https"}
-_VERSIONS: Final = {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}
+_VERSIONS: Final = {
+    f"{prefix}{said}": known
+    for said, known in {"1.0": "1.0", "1.1": "1.1", "2": "2", "2.0": "2", "3": "3", "3.0": "3"}.items()
+    for prefix in ("", "HTTP/")  # as ASGI has it, and as WSGI has
+}
 _ENCODINGS: Final = {"": "", "identity": "", **{each: each for each in ("br", "compress", "deflate", "gzip", "zstd")}}
 _SIZED: Final = ("http.request.method", "http.route", "http.response.status_code", "url.scheme")
 

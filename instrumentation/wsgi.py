@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from .diagnostics import say_once
 from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics
-from .tracing import ServerTracer
+from .tracing import ServerTracer, detach
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -15,6 +15,9 @@ WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 RouteOf = Callable[[Environ], str]
 
 REQUEST_KEY: Final = "seawall.request"
+_CODES: Final = {str(code): code for code in range(100, 1000)}
+_TYPE, _LENGTH, _ENCODING = len("content-type"), len("content-length"), len("content-encoding")
+_NO_ENVIRON: Final[Environ] = {}
 
 
 class WsgiRequest:
@@ -24,7 +27,6 @@ class WsgiRequest:
         "_begun",
         "_environ",
         "_metrics",
-        "_recorded",
         "_route_of",
         "_start_response",
         "_started",
@@ -33,9 +35,11 @@ class WsgiRequest:
         "error",
         "events",
         "length",
+        "recorded",
         "route",
         "sent",
         "span",
+        "standing",
         "status",
     )
 
@@ -49,49 +53,45 @@ class WsgiRequest:
         self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
+        self.standing: object = None  # the body that a framework said to have no more to come
         self._metrics = metrics
         self._route_of = route_of
         self._environ = environ
         self._start_response = start
-        self._recorded = False
+        self.recorded = False
         self._started = perf_counter()
         self._begun = metrics.begin(environ.get("REQUEST_METHOD", ""), environ.get("wsgi.url_scheme", "http"))
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        """Pass on the start of the response, and notice its status."""
+        """Pass on the start of the response; notice its status, what its headers tell of its body, and its route.
+
+        The route is read while the framework still knows it: Flask forgets its request before it returns.
+        """
         answer = self._start_response(status, headers, *exc_info)
-        code = str(status)[:3]
-        self.status = int(code) if code.isdecimal() else 0
-        self.note_headers(headers)
-        self.note_route()
-        return answer
-
-    def note_headers(self, headers: list[tuple[str, str]]) -> None:
-        """Read how the body is encoded and how long it is to be, of which the server sends a file by itself."""
         try:
+            self.status = _CODES.get(status[:3], 0)
             for name, value in headers:
-                lower = name.lower()
-                if lower == "content-encoding":
+                # Most names are told apart by their length alone.
+                length = len(name)
+                if length == _TYPE and name.lower() == "content-type":
+                    self.events = "event-stream" in value and value.lower().startswith("text/event-stream")
+                elif length == _LENGTH and name.lower() == "content-length":
+                    self.length = int(value) if value.isdecimal() else 0
+                elif length == _ENCODING and name.lower() == "content-encoding":
                     self.encoding = value
-                elif lower == "content-length" and value.isdecimal():
-                    self.length = int(value)
-                elif lower == "content-type":
-                    self.events = value.lower().startswith("text/event-stream")
-        except Exception as problem:  # noqa: BLE001 - the server judges the application's headers
+        except Exception as problem:  # noqa: BLE001 - the server judges the application's status and headers
             say_once(f"Seawall could not read the headers of a response: {type(problem).__name__}: {problem}")
-
-    def note_route(self) -> None:
-        """Read the route while the framework still knows it: Flask forgets its request before it returns."""
         try:
             self.route = self._route_of(self._environ)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not read a route: {type(problem).__name__}: {problem}")
+        return answer
 
     def close(self, error: BaseException | None = None) -> None:
         """Count the request, once; never raises."""
-        if self._recorded:
+        if self.recorded:
             return
-        self._recorded = True
+        self.recorded = True
         status = self.status or SERVER_ERROR
         if error is not None:
             # Until the first chunk the server can still answer 500, and does.
@@ -100,53 +100,48 @@ class WsgiRequest:
             error = self.error
         failure = "" if error is None else type(error).__qualname__
         try:
-            version = self._environ.get("SERVER_PROTOCOL", "")[5:]
-            seconds = perf_counter() - self._started
-            length = self._environ.get("CONTENT_LENGTH") or ""
-            received = int(length) if length.isdecimal() else 0
-            trace = self.span.sampled if self.span is not None else None
+            environ, span = self._environ, self.span
+            length = environ.get("CONTENT_LENGTH")
             self._metrics.end(
-                self._begun, self.route, status, failure, version, seconds, received, self.sent, self.encoding, trace
+                self._begun,
+                self.route,
+                status,
+                failure,
+                environ.get("SERVER_PROTOCOL", ""),
+                perf_counter() - self._started,
+                int(length) if length and length.isdecimal() else 0,
+                self.sent,
+                self.encoding,
+                None if span is None else span.sampled,
             )
-            if self.span is not None:
-                self.span.end(self.route, status, failure, error)
+            if span is not None:
+                span.end(self.route, status, failure, error)
+            self._environ = _NO_ENVIRON  # which holds this request: together they would wait for the garbage collector
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
 
     def abandon(self) -> None:
         """Count a request whose client left before the last byte."""
-        if not self._recorded:
+        if not self.recorded:
             self.status = CLIENT_CLOSED_REQUEST
             self.close()
 
 
 class _Body:
-    """Iterate over a response's body, and notice its end."""
+    """A response's body, whose end is noticed."""
 
-    __slots__ = ("_body", "_iterator", "_request")
+    __slots__ = ("_body", "_chunks", "_request")
 
     def __init__(self, body: Iterable[bytes], request: WsgiRequest) -> None:
         self._body = body
-        self._iterator = iter(body)
+        self._chunks = _followed(iter(body), request)
         self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
+        return self._chunks  # a generator's own step costs a server less than a method of this class
 
     def __next__(self) -> bytes:
-        try:
-            chunk = next(self._iterator)
-        except StopIteration:
-            self._request.close()
-            raise
-        except BaseException as error:
-            self._request.close(error)
-            raise
-        self._request.begun = self._request.begun or bool(chunk)
-        self._request.sent += len(chunk) if isinstance(chunk, bytes) else 0
-        if self._request.events and self._request.begun:
-            self._request.close()  # the length of server-sent events says nothing of the service's speed
-        return chunk
+        return next(self._chunks)
 
     def close(self) -> None:
         self._request.abandon()
@@ -155,53 +150,65 @@ class _Body:
             close()
 
 
+def _followed(chunks: Iterator[bytes], request: WsgiRequest) -> Iterator[bytes]:
+    try:
+        for chunk in chunks:
+            if chunk:
+                request.begun = True
+                if isinstance(chunk, bytes):
+                    request.sent += len(chunk)
+                if request.events:
+                    request.close()  # the length of server-sent events says nothing of the service's speed
+            yield chunk
+    except GeneratorExit:  # nobody asks for more; who closes the body counts the request
+        raise
+    except BaseException as error:
+        request.close(error)
+        raise
+    request.close()
+
+
 def no_route(_: Environ) -> str:
     """Return no route: plain WSGI has none."""
     return ""
 
 
-class WsgiMiddleware:
-    """Count the requests of *app* in *metrics*; *route_of* reads the matched template from the environ."""
-
-    def __init__(
-        self, app: WSGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None = None, route_of: RouteOf = no_route
-    ) -> None:
-        self.app = app
-        self.metrics = metrics
-        self.tracer = tracer
-        self.route_of = route_of
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if REQUEST_KEY in environ:
-            return self.app(environ, start_response)
-        return observe(self.app, self.metrics, self.tracer, self.route_of, environ, start_response)
-
-
-def observe(
-    app: WSGIApp,
+def observing(
+    call: Callable[..., Iterable[bytes]],
     metrics: HttpServerMetrics,
     tracer: ServerTracer | None,
-    route_of: RouteOf,
-    environ: Environ,
-    start_response: StartResponse,
-) -> Iterable[bytes]:
-    """Run *app* for one request, and count it when its body ends."""
-    try:
-        request = environ[REQUEST_KEY] = WsgiRequest(metrics, route_of, environ, start_response)
-    except Exception as problem:  # noqa: BLE001 - the application comes first
-        say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
-        return app(environ, start_response)
-    if tracer is not None:
-        request.span = tracer.begin_wsgi(environ)
-    try:
-        body = app(environ, request.start_response)
-        return _follow(body, environ, request)
-    except BaseException as error:
-        request.close(error)
-        raise
-    finally:
-        if request.span is not None:
-            request.span.detach()
+    route_of: RouteOf = no_route,
+) -> Callable[..., Iterable[bytes]]:
+    """Return the ``__call__`` of a class, around its own *call*, that counts requests in *metrics* and traces them.
+
+    *route_of* reads the matched template from the environ.
+    """
+
+    def __call__(self: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: N807
+        if REQUEST_KEY in environ:
+            return call(self, environ, start_response)
+        try:
+            request = environ[REQUEST_KEY] = WsgiRequest(metrics, route_of, environ, start_response)
+        except Exception as problem:  # noqa: BLE001 - the application comes first
+            say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
+            return call(self, environ, start_response)
+        token = None
+        if tracer is not None:
+            request.span, token = tracer.begin_wsgi(environ)
+        try:
+            body = call(self, environ, request.start_response)
+            if body is request.standing:
+                request.close()
+                return body
+            return _follow(body, environ, request)
+        except BaseException as error:
+            request.close(error)
+            raise
+        finally:
+            if token is not None:
+                detach(token)
+
+    return __call__
 
 
 def _size(body: Iterable[bytes]) -> int:
@@ -217,3 +224,20 @@ def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest) -> It
         request.close()
         return body
     return _Body(body, request)
+
+
+def _call_app(middleware: "WsgiMiddleware", environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    return middleware.app(environ, start_response)
+
+
+class WsgiMiddleware:
+    """Count the requests of *app* in *metrics*; *route_of* reads the matched template from the environ."""
+
+    def __init__(
+        self, app: WSGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None = None, route_of: RouteOf = no_route
+    ) -> None:
+        self.app = app
+        self._observed = observing(_call_app, metrics, tracer, route_of)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return self._observed(self, environ, start_response)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from seawall.instrumentation.diagnostics import guarded, say_once
 from seawall.instrumentation.http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR
+from seawall.instrumentation.tracing import ServerSpan, detach
 from seawall.instrumentation.wrapping import replace
 
 from .hooking import Telemetry
@@ -18,7 +19,7 @@ _METHOD_NOT_ALLOWED: Final = 405
 class Call:
     """Follow one request from its headers to the last byte of its response."""
 
-    __slots__ = ("_begun", "_ended", "_request", "_started", "_telemetry", "error", "route", "span", "written")
+    __slots__ = ("_begun", "_ended", "_request", "_started", "_telemetry", "error", "route", "span", "token", "written")
 
     def __init__(self, telemetry: Telemetry, request: Any) -> None:
         self.error: BaseException | None = None
@@ -29,7 +30,10 @@ class Call:
         self._ended = False
         self._started = perf_counter()
         self._begun = telemetry.http.begin(request.method, request.scheme)
-        self.span = telemetry.tracer.begin_asgi(self._scope()) if telemetry.tracer is not None else None
+        self.span: ServerSpan | None = None
+        self.token: Any = None
+        if telemetry.tracer is not None:
+            self.span, self.token = telemetry.tracer.begin_asgi(self._scope())
 
     def _scope(self) -> dict[str, Any]:
         request = self._request
@@ -115,7 +119,8 @@ def _hook_handling(handler: Any, telemetry: Telemetry) -> None:
     @wraps(original)
     async def _handle_request(self: Any, request: Any, start_time: Any, request_handler: Any) -> Any:
         # What is no HTTP has a handler of its own: no application sees it, here as behind any other server.
-        call = _begin(telemetry, request) if request_handler is self._request_handler else None
+        is_counted = request_handler is self._request_handler and _is_chosen(telemetry, request_handler)
+        call = _begin(telemetry, request) if is_counted else None
         if call is None:
             return await original(self, request, start_time, request_handler)
         try:
@@ -131,10 +136,14 @@ def _hook_handling(handler: Any, telemetry: Telemetry) -> None:
                 _answer(call, response)
             return answer
         finally:
-            if call.span is not None:
-                call.span.detach()
+            if call.token is not None:
+                detach(call.token)
 
     replace(handler, "_handle_request", _handle_request)
+
+
+def _is_chosen(telemetry: Telemetry, request_handler: Any) -> bool:
+    return telemetry.chosen is None or getattr(request_handler, "__self__", None) in telemetry.chosen
 
 
 def hook_streams(module: Any, _: Telemetry) -> None:

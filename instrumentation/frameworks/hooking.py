@@ -12,10 +12,12 @@ from seawall.instrumentation.tracing import ServerTracer
 from seawall.instrumentation.worker import WorkerMetrics
 from seawall.instrumentation.wrapping import replace
 
+from .chosen import Chosen, chosen_asgi, chosen_wsgi
+
 # Is given a route, the request that it is handed, and the scope.
 Note = Callable[[Any, asgi.AsgiRequest, asgi.Scope], None]
 
-_MOUNTS_KEY: Final = "seawall.mounts"
+MOUNTS_KEY: Final = "seawall.mounts"
 
 
 @dataclass(frozen=True)
@@ -26,38 +28,21 @@ class Telemetry:
     tracer: ServerTracer | None
     worker: WorkerMetrics
     rpc: RpcServerMetrics
+    chosen: Chosen | None = None  # None: every application counts
 
 
 def observe_asgi(application: Any, telemetry: Telemetry, before: Any = None) -> None:
     """Count the requests of the ASGI class *application*; *before* is given the instance and the scope of each."""
     original = application.__dict__["__call__"]
-    metrics, tracer = telemetry.http, telemetry.tracer
-
-    @wraps(original)
-    async def __call__(self: Any, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:  # noqa: N807
-        if scope["type"] == "http":
-            if before is not None:
-                before(self, scope)
-            if asgi.REQUEST_KEY not in scope:
-                await asgi.observe(original.__get__(self), metrics, tracer, scope, receive, send)
-                return
-        await original(self, scope, receive, send)
-
-    replace(application, "__call__", __call__)
+    counting = wraps(original)(asgi.observing(original, telemetry.http, telemetry.tracer, before))
+    replace(application, "__call__", chosen_asgi(telemetry.chosen, original, counting, before))
 
 
 def observe_wsgi(application: Any, telemetry: Telemetry, route_of: wsgi.RouteOf) -> None:
     """Count the requests of the WSGI class *application*; *route_of* reads the matched template from the environ."""
     original = application.__dict__["__call__"]
-    metrics, tracer = telemetry.http, telemetry.tracer
-
-    @wraps(original)
-    def __call__(self: Any, environ: wsgi.Environ, start: wsgi.StartResponse) -> Iterable[bytes]:  # noqa: N807
-        if wsgi.REQUEST_KEY in environ:
-            return original(self, environ, start)  # type: ignore[no-any-return]
-        return wsgi.observe(original.__get__(self), metrics, tracer, route_of, environ, start)
-
-    replace(application, "__call__", __call__)
+    counting = wraps(original)(wsgi.observing(original, telemetry.http, telemetry.tracer, route_of))
+    replace(application, "__call__", chosen_wsgi(telemetry.chosen, original, counting))
 
 
 def note_before(route_class: Any, note: Note) -> None:
@@ -87,14 +72,14 @@ def note_error(request: Any, error: BaseException | None) -> None:
 
 def set_mounts(environ: wsgi.Environ, mounts: Iterable[str]) -> None:
     """Remember the prefixes under which a dispatcher mounts other applications."""
-    environ[_MOUNTS_KEY] = tuple(mounts)
+    environ[MOUNTS_KEY] = tuple(mounts)
 
 
 def mount_of(request: Any, environ: wsgi.Environ) -> str:
     """Return the prefix under which the application mounted the one that *environ* came to."""
     if isinstance(request, asgi.AsgiRequest):
         return request.mount
-    mounts = environ.get(_MOUNTS_KEY)
+    mounts = environ.get(MOUNTS_KEY)
     if not mounts:
         return ""
     # Only what the application mounted: a proxy's prefix can be anything that a client sends.

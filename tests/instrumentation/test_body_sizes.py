@@ -1,12 +1,18 @@
 """Sizes of bodies, as both middlewares see them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from typing import Any
 
+import pytest
 from middlewares import SCOPE, START, answer, run_asgi, run_wsgi
 
-from seawall.instrumentation import AsgiMiddleware, HttpServerMetrics
+from seawall.instrumentation import AsgiMiddleware, HttpServerMetrics, WsgiMiddleware
+from seawall.instrumentation.frameworks.flask import hook_responses
+from seawall.instrumentation.frameworks.hooking import Telemetry
+from seawall.instrumentation.rpc_server import RpcServerMetrics
+from seawall.instrumentation.worker import WorkerMetrics
 
 
 def sizes(http: HttpServerMetrics) -> list[tuple[float, str]]:
@@ -73,3 +79,50 @@ def test_the_body_of_a_request_is_measured() -> None:
 
     asyncio.run(post())
     assert [3.0] == [cells[-1] for _, cells in http.received.collect()]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "size"),
+    [
+        ("/text", "GET", 3),
+        ("/text", "HEAD", 0),
+        ("/umlaut", "GET", 2),
+        ("/nothing", "GET", 0),
+        ("/unchanged", "GET", 0),
+        ("/shouted", "GET", 4),
+        ("/streamed", "GET", 6),
+    ],
+)
+def test_a_flask_body_is_counted_as_the_client_gets_it(
+    monkeypatch: pytest.MonkeyPatch, path: str, method: str, size: int
+) -> None:
+    """Whether it stands whole or comes in parts, is text or bytes, and has none because of its method or status."""
+    flask = pytest.importorskip("flask")
+    app, http = flask.Flask("bodies"), HttpServerMetrics()
+    responses = import_module("werkzeug.wrappers.response")
+    monkeypatch.setattr(responses.Response, "get_app_iter", responses.Response.get_app_iter)
+    hook_responses(responses, Telemetry(http, None, WorkerMetrics(), RpcServerMetrics()))
+
+    class Shouted(flask.Response):  # type: ignore[misc, name-defined]
+        """A response with an encoding of its own."""
+
+        def iter_encoded(self) -> Iterator[bytes]:
+            for chunk in super().iter_encoded():
+                yield chunk + b"!"
+
+    answers = {
+        "/text": lambda: "abc",
+        "/umlaut": lambda: flask.Response(["\u00e4"]),
+        "/nothing": lambda: ("gone", 204),
+        "/unchanged": lambda: ("same", 304),
+        "/shouted": lambda: Shouted("abc"),
+        "/streamed": lambda: flask.Response(iter([b"abc", b"def"])),
+    }
+    for route, view in answers.items():
+        app.add_url_rule(route, route, view)
+    app.wsgi_app = WsgiMiddleware(app.wsgi_app, http)
+    response = app.test_client().open(path, method=method)
+    assert size == len(response.data)
+
+    assert [size] == [cells[-1] for _, cells in http.sent.collect()]
+    assert [1] == [sum(cells[:-1]) for _, cells in http.sent.collect()]
