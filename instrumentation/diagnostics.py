@@ -24,6 +24,11 @@ def say_once(message: str, *, level: int = logging.WARNING) -> None:
             logger.log(level, "%s", message)
 
 
+def said() -> list[str]:
+    """Return what this process has said so far."""
+    return list(_said)
+
+
 def guarded(what: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
     """Make a function return None and log one line, where it would have raised into the application."""
 

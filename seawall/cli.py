@@ -32,6 +32,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "portal": ("seawall.portal.commands:portal", "Serve services, runbooks and the alert inbox."),
     },
     "Applications": {
+        "doctor": ("seawall.doctor:doctor", "List what of an application is counted, and what twice."),
         "run": ("seawall.run:run", "Run a program, instrumented without a change."),
     },
 }

@@ -12,7 +12,7 @@ import click
 
 NOT_FOUND: Final = 127  # what a shell says of a command that it cannot find,
 NOT_RUN: Final = 126  # and of one that it cannot run
-_STARTUP: Final = Path(__file__).parent / "startup"
+STARTUP: Final = Path(__file__).parent / "startup"  # the folder of ``sitecustomize``
 _EPILOG: Final = """\b
 Examples:
   seawall run -- gunicorn --workers 4 app:app
@@ -33,7 +33,7 @@ def run(command: tuple[str, ...]) -> None:
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return *environ* with the folder of ``sitecustomize`` in front of ``PYTHONPATH``, once."""
-    startup = str(_STARTUP)
+    startup = str(STARTUP)
     inherited = environ.get("PYTHONPATH", "")
     paths = [path for path in inherited.split(os.pathsep) if path != startup] if inherited else []
     return {**environ, "PYTHONPATH": os.pathsep.join([startup, *paths])}
