@@ -66,9 +66,10 @@ class Registry:
         self._sources.append(source)
         self._reserved.update(names)
 
-    def names(self) -> set[str]:
-        """Return the names that are Seawall's own, which nothing else may use on the page."""
-        return {family.name for family in self.families} | self._reserved | {self._overflow.name}
+    def kinds(self) -> dict[str, str]:
+        """Return the kinds of the families that are Seawall's own, by their names; a source's have one of their own."""
+        own = {family.name: family.kind for family in (*self.families, self._overflow)}
+        return {**dict.fromkeys(self._reserved, "info"), **own}
 
     def reset(self, on_first: Callable[[], object]) -> None:
         """Forget every count; call *on_first* when a family counts again."""

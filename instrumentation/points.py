@@ -1,7 +1,7 @@
 """What the application counts with OpenTelemetry's own instruments, written where its siblings' is too."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from threading import RLock
 from typing import Any, Final
@@ -19,15 +19,17 @@ _NOTHING: Final = float("nan")
 
 
 class SdkMetrics:
-    """Write what *reader* collects into *memory*; a name that is in *taken* is Seawall's own and left out.
+    """Write what *reader* collects into *memory*.
 
-    A gauge's workers are told by the largest of their values: OpenTelemetry's gauges do not add up.
+    *own* returns the kinds of Seawall's own families, by their names. What else has such a name stands beside these
+    where it is of the same kind, told apart by its scope, and is left out otherwise; both are said. A gauge's workers
+    are told by the largest of their values: OpenTelemetry's gauges do not add up.
     """
 
-    def __init__(self, reader: InMemoryMetricReader, memory: Memory, taken: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, reader: InMemoryMetricReader, memory: Memory, own: Callable[[], Mapping[str, str]]) -> None:
         self._reader = reader
         self._memory = memory
-        self._taken = taken
+        self._own = own
         self.reset()
 
     def reset(self) -> None:
@@ -45,13 +47,13 @@ class SdkMetrics:
         """Collect, and write down the values of now."""
         with self._lock:
             data = self._reader.get_metrics_data()
-            taken = frozenset(self._taken())
+            own = self._own()
             self._exponential = []
             written: set[tuple[str, Labels]] = set()
             for resource in data.resource_metrics if data else ():
                 for scope in resource.scope_metrics:
                     for metric in scope.metrics:
-                        self._write(metric, scope.scope.name, taken, written)
+                        self._write(metric, scope.scope.name, own, written)
             self._clear_gauges(written)
 
     def lines(self, openmetrics: bool) -> Iterator[str]:
@@ -69,11 +71,11 @@ class SdkMetrics:
                 pairs = _pairs(point.attributes or {}, scope, "histogram")
                 yield from _exponential_samples(name, label_text(pairs[::2], pairs[1::2]), point)
 
-    def _write(self, metric: Metric, scope: str, taken: frozenset[str], written: set[tuple[str, Labels]]) -> None:
+    def _write(self, metric: Metric, scope: str, own: Mapping[str, str], written: set[tuple[str, Labels]]) -> None:
         kind = _kind(metric)
         unit = unit_name(metric.unit or "")
         name = metric_name(metric.name, unit, kind, metric.unit or "")
-        if name in taken:
+        if name in own and not _stands_beside(metric, scope, name, kind, own[name]):
             return
         if self._kinds.setdefault(name, kind) != kind:
             known = self._kinds[name]
@@ -108,6 +110,19 @@ class SdkMetrics:
                 for labels, (cells, _) in series.items():
                     if (definition, labels) not in written:
                         cells[0] = _NOTHING
+
+
+def _stands_beside(metric: Metric, scope: str, name: str, kind: str, own: str) -> bool:
+    """Say what becomes of a metric that has the name of a family of Seawall's; return whether it is shown."""
+    if kind == own:
+        say_once(
+            f"{metric.name} of {scope} stands on /metrics beside Seawall's {name}, as otel_scope_name={scope!r}: what "
+            "sums over that name adds both. Rename it if it counts the same."
+        )
+        return True
+    wanted = "histogram with fixed buckets" if own == "histogram" else own
+    say_once(f"Seawall leaves out {metric.name} of {scope}: {name} is Seawall's own, and it is no {wanted}.")
+    return False
 
 
 def _kind(metric: Metric) -> str:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from threading import RLock
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import NoOpMeterProvider
@@ -12,32 +12,55 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExporte
 from opentelemetry.sdk.metrics.view import DropAggregation, View
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
+from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, Tracer
 
 from .diagnostics import guarded
 from .family_text import header, label_text
 from .naming import label_name
+from .second_spans import SecondTracer
 from .settings import Settings
 
-# Seawall counts requests and exports itself. Whatever else does it through these providers (FastAPI's native telemetry,
-# Starlette's middleware, contrib's, the SDK's own metrics) would count them a second time.
-_COUNTED_ALREADY: Final = (
-    "http.server.request.duration",
-    "http.server.active_requests",
-    "http.server.duration",
-    "otel.sdk.exporter.*.exported",
-    "otel.sdk.processor.*.processed",
+# What the SDK tells of its own exporters and processors, Seawall tells of its own.
+_COUNTED_ALREADY: Final = ("otel.sdk.exporter.*.exported", "otel.sdk.processor.*.processed")
+
+_CONTRIB: Final = "opentelemetry.instrumentation"
+# Whatever else sees the requests that Seawall counts, by the name that it gives OpenTelemetry as its own.
+SERVERS: Final = frozenset(
+    {
+        *(f"{_CONTRIB}.{each}" for each in ("asgi", "wsgi", "fastapi", "starlette", "flask", "django", "falcon")),
+        f"{_CONTRIB}.aiohttp_server",
+        "fastapi",
+        "starlette",
+    }
 )
 
-# Nor do the calls of these libraries count twice, by contrib's instrumentations of them or by redis-py's own telemetry.
-# What another library tells of its calls under the same name is its own, and stays.
-_CALLED_ALREADY: Final = (
+# Names of metrics that the ones of these would count a second time. What any other library or the application itself
+# tells under the same name is its own, and stays.
+_COUNTED_BY: Final = (
+    *(("http.server.*", scope) for scope in sorted(SERVERS)),
+    ("rpc.server.*", f"{_CONTRIB}.grpc"),
     *(
-        ("http.client.request.duration", f"opentelemetry.instrumentation.{library}")
+        ("http.client.request.duration", f"{_CONTRIB}.{library}")
         for library in ("aiohttp_client", "httpx", "requests", "urllib", "urllib3")
     ),
+    *(("db.client.operation.duration", f"{_CONTRIB}.{each}") for each in ("asyncpg", "psycopg", "redis", "sqlalchemy")),
     ("db.client.operation.duration", "redis-py"),
+    ("db.client.connections.*", f"{_CONTRIB}.sqlalchemy"),
+    ("process.*", f"{_CONTRIB}.system_metrics"),
+    ("cpython.gc.*", f"{_CONTRIB}.system_metrics"),
 )
+
+
+_own: Final[list[MeterProvider]] = []
+
+
+class SeawallTracerProvider(TracerProvider):
+    """The SDK's, except that who sees a request beside Seawall makes no second span of it."""
+
+    def get_tracer(self, instrumenting_module_name: str, *others: Any, **named: Any) -> Tracer:
+        """Return the tracer of a library."""
+        tracer = super().get_tracer(instrumenting_module_name, *others, **named)
+        return SecondTracer(tracer) if instrumenting_module_name in SERVERS else tracer
 
 
 def build_resource(settings: Settings) -> Resource:
@@ -50,7 +73,7 @@ def set_tracer_provider(resource: Resource, processor: SpanProcessor | None = No
     """Set a tracer provider with *processor*; return it, or None where the application has set one."""
     if not isinstance(trace.get_tracer_provider(), ProxyTracerProvider):
         return None
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider = SeawallTracerProvider(resource=resource, shutdown_on_exit=False)
     if processor is not None:
         provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
@@ -63,13 +86,21 @@ def set_meter_provider(resource: Resource, readers: Iterable[MetricReader]) -> M
         return None
     provider = MeterProvider(tuple(readers), resource=resource, views=counted_views(), shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
+    _own.append(provider)
     return provider
+
+
+def is_own_meter(meter: Any) -> bool:
+    """Whether what *meter* counts comes to Seawall's provider."""
+    real = getattr(meter, "_real_meter", None) or meter  # what asked for it before there was a provider has a stand-in
+    consumer = getattr(real, "_measurement_consumer", None)
+    return consumer is not None and any(consumer is provider._measurement_consumer for provider in _own)
 
 
 def counted_views() -> list[View]:
     """Return the views that drop what Seawall counts itself."""
     views = [View(instrument_name=name, aggregation=DropAggregation()) for name in _COUNTED_ALREADY]
-    for name, scope in _CALLED_ALREADY:
+    for name, scope in _COUNTED_BY:
         views.append(View(instrument_name=name, meter_name=scope, aggregation=DropAggregation()))
     return views
 

@@ -26,6 +26,7 @@ class Settings:
 
     disabled: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
+    service: str = ""  # the path of its rendered file
     catalogued: bool = False
     thresholds: tuple[float, ...] = ()
     host: str = "localhost"
@@ -51,6 +52,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(
         disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == _TRUE,
         attributes=_attributes(service),
+        service=environ.get(SERVICE_VARIABLE, ""),
         catalogued=bool(environ.get(SERVICE_VARIABLE)),
         thresholds=_thresholds(service, problems),
         host=environ.get("OTEL_EXPORTER_PROMETHEUS_HOST") or "localhost",

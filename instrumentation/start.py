@@ -15,9 +15,10 @@ from . import environment, providers
 from .caches import watch_caches
 from .clients import Clients
 from .diagnostics import guarded, say_once
+from .entry_points import activate_installed
 from .exposition import Registry
 from .forks import after_fork, is_preloading
-from .frameworks import Frameworks
+from .frameworks import Chosen, Frameworks
 from .groups import group_folder
 from .http_server import HttpServerMetrics
 from .logs import add_trace_ids
@@ -45,6 +46,9 @@ class Instrumentation:
     http: HttpServerMetrics
     worker: WorkerMetrics
     endpoint: Endpoint | None = None
+    tracer: ServerTracer | None = None
+    frameworks: Frameworks | None = None
+    chosen: Chosen | None = None
 
     @property
     def server(self) -> ScrapeServer | None:
@@ -60,26 +64,45 @@ _running: Final[list[Instrumentation]] = []
 def start(environ: Mapping[str, str] | None = None) -> Instrumentation | None:
     """Instrument this process, once; later calls return what runs. Never raises: what fails is one log line.
 
-    *environ* defaults to the process' environment. Returns None where ``OTEL_SDK_DISABLED`` is true.
+    *environ* defaults to the process' environment. Returns None where ``OTEL_SDK_DISABLED`` is true. Where chosen
+    applications alone were counted until now, all are from now on.
     """
     with _lock:
-        if not _begun:
-            _begun.append(True)
-            _begin(os.environ if environ is None else environ)
-        return _running[0] if _running else None
+        begun = _begin_once(os.environ if environ is None else environ, None)
+        if begun is not None and begun.frameworks is not None:
+            begun.frameworks.choose_everything()
+        return begun
+
+
+def start_for_chosen(environ: Mapping[str, str]) -> Instrumentation | None:
+    """Instrument this process as ``start`` does, except that no request counts but those of chosen applications."""
+    with _lock:
+        return _begin_once(environ, Chosen())
+
+
+def running() -> Instrumentation | None:
+    """Return what runs in this process already."""
+    return _running[0] if _running else None
 
 
 def worker_metrics() -> WorkerMetrics:
     """Return the worker's metrics of this process, which are exposed where the instrumentation runs."""
-    running = start()
-    return running.worker if running else _UNEXPOSED
+    begun = running() or start()
+    return begun.worker if begun else _UNEXPOSED
 
 
 _UNEXPOSED: Final = WorkerMetrics()
 
 
+def _begin_once(environ: Mapping[str, str], chosen: Chosen | None) -> Instrumentation | None:
+    if not _begun:
+        _begun.append(True)
+        _begin(environ, chosen)
+    return running()
+
+
 @guarded("start")
-def _begin(environ: Mapping[str, str]) -> None:
+def _begin(environ: Mapping[str, str], chosen: Chosen | None) -> None:
     settings = read_settings(environ)
     if settings.writes_json and not settings.disabled:
         _write_json(settings)
@@ -89,23 +112,25 @@ def _begin(environ: Mapping[str, str]) -> None:
         return
     registry = Registry(Memory(_group(settings)))
     http = HttpServerMetrics(settings.thresholds, settings.methods)
-    running = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds))
+    begun = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds), chosen=chosen)
     rpc = RpcServerMetrics(settings.thresholds)
     clients = Clients(settings.methods)
-    registry.add(*http.families, *running.worker.families, rpc.duration, *clients.families)
+    registry.add(*http.families, *begun.worker.families, rpc.duration, *clients.families)
     runtime = RuntimeMetrics(http.active)
     registry.add(*runtime.families)
     runtime.hook()
-    _running.append(running)
-    tracer = _set_providers(settings, registry, environ)
-    Frameworks(http, tracer, running.worker, rpc).hook()
+    _running.append(begun)
+    begun.tracer = _set_providers(settings, registry, environ, chosen)
+    begun.frameworks = Frameworks(http, begun.tracer, begun.worker, rpc, chosen)
+    begun.frameworks.hook()
     clients.hook()
     watch_pools(registry)
     watch_caches(registry)
     add_trace_ids()
+    activate_installed(environ)
     if settings.serves and not is_preloading():
-        _serve(running)
-    after_fork(lambda: _forget_parent(running))
+        _serve(begun)
+    after_fork(lambda: _forget_parent(begun))
     atexit.register(_tell_siblings, registry)
 
 
@@ -116,24 +141,24 @@ def _group(settings: Settings) -> Callable[[], Path] | None:
     return lambda: group_folder(settings.shared_memory)
 
 
-def _serve(running: Instrumentation) -> None:
-    running.endpoint = Endpoint(running.settings, running.registry)
-    running.endpoint.begin()
+def _serve(begun: Instrumentation) -> None:
+    begun.endpoint = Endpoint(begun.settings, begun.registry)
+    begun.endpoint.begin()
 
 
-def _forget_parent(running: Instrumentation) -> None:
-    endpoint, running.endpoint = running.endpoint, None
+def _forget_parent(begun: Instrumentation) -> None:
+    endpoint, begun.endpoint = begun.endpoint, None
     if endpoint is not None:
         endpoint.forget()
-    running.registry.reset(lambda: _serve_child(running))
+    begun.registry.reset(lambda: _serve_child(begun))
     if providers.forget_counts():
-        _serve_child(running)
+        _serve_child(begun)
 
 
-def _serve_child(running: Instrumentation) -> None:
+def _serve_child(begun: Instrumentation) -> None:
     """Serve what a forked child counts, once it counts: most children do not, a preloaded application's workers do."""
-    if running.settings.serves and running.endpoint is None:
-        _serve(running)
+    if begun.settings.serves and begun.endpoint is None:
+        _serve(begun)
 
 
 @guarded("write down the last counts")
@@ -150,7 +175,9 @@ def _write_json(settings: Settings) -> None:
 
 
 @guarded("set up OpenTelemetry")
-def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str, str]) -> ServerTracer | None:
+def _set_providers(
+    settings: Settings, registry: Registry, environ: Mapping[str, str], chosen: Chosen | None
+) -> ServerTracer | None:
     providers.default_stable_conventions()
     resource = providers.build_resource(settings)
     scraped = providers.metric_reader()
@@ -158,7 +185,7 @@ def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str,
     push = _set_push(settings, registry, resource, environ)
     readers = [scraped, *([push.reader] if push and push.reader else [])]
     if providers.set_meter_provider(resource, readers) is not None:
-        counted = SdkMetrics(scraped, registry.memory, registry.names)
+        counted = SdkMetrics(scraped, registry.memory, registry.kinds)
         registry.add_mirror(counted)
         registry.add_source(counted.lines)
     else:
@@ -168,6 +195,8 @@ def _set_providers(settings: Settings, registry: Registry, environ: Mapping[str,
     own = providers.set_tracer_provider(resource, push.span_processor if push else None)
     if push is not None:
         push.begin(own)
+    if chosen is not None:
+        chosen.quiets_others = own is not None
     provider = providers.current_tracer_provider()
     return ServerTracer(provider) if provider is not None else None
 

@@ -37,6 +37,17 @@ def _note_mount(route: Any, request: asgi.AsgiRequest, _: asgi.Scope) -> None:
         request.route = request.mount or "/"
 
 
+def reroute(app: Any) -> None:
+    """Have an application that was made before the hooks hand its requests to hooked routes."""
+    router, fresh = app.asgi_router, type(app.asgi_router)(app)
+    fresh.construct_routing_trie()
+    for part in ("_mount_paths_regex", "_mount_routes", "_plain_routes", "root_route_map_node"):
+        setattr(router, part, getattr(fresh, part))
+    forget = getattr(router.handle_routing, "cache_clear", None)
+    if forget is not None:
+        forget()
+
+
 def hook_nodes(module: Any, _: Telemetry) -> None:
     """Have the exception of a method that a route lacks say which route that is."""
     original = module.parse_node_handlers

@@ -1,5 +1,7 @@
 """What the application counts with OpenTelemetry's own instruments, as Prometheus names and writes it."""
 
+import shutil
+import subprocess
 from collections.abc import Iterable
 
 import pytest
@@ -10,9 +12,13 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
+from seawall.instrumentation.aggregation import Family
 from seawall.instrumentation.exposition import CLASSIC, OPENMETRICS, Registry
+from seawall.instrumentation.http_server import HttpServerMetrics
 from seawall.instrumentation.naming import label_name, metric_name, unit_name
 from seawall.instrumentation.points import SdkMetrics
+
+promtool = shutil.which("promtool")
 
 
 @pytest.fixture
@@ -21,10 +27,11 @@ def reader() -> InMemoryMetricReader:
     return InMemoryMetricReader()
 
 
-def page(reader: InMemoryMetricReader, *taken: str) -> str:
+def page(reader: InMemoryMetricReader, *own: Family) -> str:
     """Return the classic page, which its parser must take; and so must OpenMetrics' take the other one."""
     registry = Registry()
-    metrics = SdkMetrics(reader, registry.memory, lambda: taken)
+    registry.add(*own)
+    metrics = SdkMetrics(reader, registry.memory, registry.kinds)
     registry.add_mirror(metrics)
     registry.add_source(metrics.lines)
     list(parse_openmetrics(registry.render(OPENMETRICS).decode()))
@@ -115,11 +122,61 @@ def test_one_name_of_two_kinds_is_said_and_left_out(
     assert ["Seawall leaves out orders of b: another scope counts that name as a counter."] == caplog.messages
 
 
-def test_a_name_that_is_taken_is_left_out(reader: InMemoryMetricReader) -> None:
-    """What Seawall counts itself cannot appear twice."""
-    MeterProvider([reader], shutdown_on_exit=False).get_meter("a").create_histogram(
-        "http.server.request.duration", "s"
-    ).record(1)
+def durations() -> HttpServerMetrics:
+    """Return Seawall's own metrics, with one request."""
+    own = HttpServerMetrics()
+    own.end(own.begin("GET", "http"), "/a", 200, "", "1.1", 0.1)
+    return own
 
-    assert page(reader) != ""
-    assert "" == page(reader, "http_server_request_duration_seconds")
+
+def test_a_name_of_seawalls_own_stands_beside_it_and_is_said(
+    reader: InMemoryMetricReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user's own counts are not lost: one family with both, told apart by the scope; each is one line of the log."""
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("shop")
+    meter.create_histogram("http.server.request.duration", "s").record(1, {"http.route": "/b"})
+    meter.create_up_down_counter("http.server.active_requests", "{request}").add(3)
+    lines = page(reader, *durations().families).splitlines()
+    name = "http_server_request_duration_seconds"
+
+    assert 1 == lines.count(f"# TYPE {name} histogram")
+    assert f'{name}_count{{otel_scope_name="shop",http_route="/b"}} 1' in lines
+    assert [" 1"] == [line[-2:] for line in lines if line.startswith(f"{name}_count{{") and 'status_code="200"' in line]
+    assert 'http_server_active_requests{otel_scope_name="shop"} 3' in lines
+    expected = [
+        f"{metric} of shop stands on /metrics beside Seawall's {own}, as otel_scope_name='shop': what sums over that name adds both. Rename it if it counts the same."
+        for metric, own in (
+            ("http.server.request.duration", name),
+            ("http.server.active_requests", "http_server_active_requests"),
+        )
+    ]
+    assert expected == caplog.messages
+
+
+@pytest.mark.skipif(promtool is None, reason="promtool is not on PATH")
+def test_promtool_takes_a_page_with_both(reader: InMemoryMetricReader) -> None:
+    """Other labels, and other buckets, within one family."""
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("shop")
+    meter.create_histogram("http.server.request.duration", "s").record(1, {"http.route": "/b"})
+    text = page(reader, durations().duration)
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_a_name_of_another_kind_is_said_and_left_out(
+    reader: InMemoryMetricReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A page with both would be refused whole."""
+    exponential = View(instrument_name="http.server.request.duration", aggregation=ExponentialBucketHistogramAggregation())  # fmt: skip
+    provider = MeterProvider([reader], views=[exponential], shutdown_on_exit=False)
+    provider.get_meter("shop").create_histogram("http.server.request.duration", "s").record(1)
+    provider.get_meter("shop").create_counter("http.server.active_requests").add(1)
+    text = page(reader, *durations().families)
+
+    assert "otel_scope_name" not in text
+    owns = "is Seawall's own, and"
+    assert {
+        f"Seawall leaves out http.server.request.duration of shop: http_server_request_duration_seconds {owns} it is no histogram with fixed buckets.",
+        f"Seawall leaves out http.server.active_requests of shop: http_server_active_requests {owns} it is no gauge.",
+    } == set(caplog.messages)
