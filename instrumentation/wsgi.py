@@ -39,7 +39,6 @@ class WsgiRequest:
         "route",
         "sent",
         "span",
-        "standing",
         "status",
     )
 
@@ -53,7 +52,6 @@ class WsgiRequest:
         self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
-        self.standing: object = None  # the body that a framework said to have no more to come
         self._metrics = metrics
         self._route_of = route_of
         self._environ = environ
@@ -62,12 +60,15 @@ class WsgiRequest:
         self._started = perf_counter()
         self._begun = metrics.begin(environ.get("REQUEST_METHOD", ""), environ.get("wsgi.url_scheme", "http"))
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """Pass on the start of the response; notice its status, what its headers tell of its body, and its route.
 
         The route is read while the framework still knows it: Flask forgets its request before it returns.
         """
-        answer = self._start_response(status, headers, *exc_info)
+        if exc_info is None:
+            answer = self._start_response(status, headers)
+        else:
+            answer = self._start_response(status, headers, exc_info)
         try:
             self.status = _CODES.get(status[:3], 0)
             for name, value in headers:
@@ -197,9 +198,6 @@ def observing(
             request.span, token = tracer.begin_wsgi(environ)
         try:
             body = call(self, environ, request.start_response)
-            if body is request.standing:
-                request.close()
-                return body
             return _follow(body, environ, request)
         except BaseException as error:
             request.close(error)

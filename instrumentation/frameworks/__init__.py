@@ -28,7 +28,6 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "fastapi.applications": ("fastapi", "hook_applications"),
     "fastapi.routing": ("fastapi", "hook_routes"),
     "flask.app": ("flask", "hook_application"),
-    "werkzeug.wrappers.response": ("flask", "hook_responses"),
     "werkzeug.middleware.dispatcher": ("flask", "hook_dispatcher"),
     "django.core.handlers.wsgi": ("django", "hook_wsgi"),
     "django.core.handlers.asgi": ("django", "hook_asgi"),

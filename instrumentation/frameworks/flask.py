@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 
 from seawall.instrumentation import wsgi
 from seawall.instrumentation.wrapping import replace
 
 from .hooking import MOUNTS_KEY, Telemetry, mount_of, note_error, observe_wsgi, set_mounts
-
-_OK: Final = 200
-_BODILESS: Final = frozenset({204, 304})
 
 
 def hook_application(module: Any, telemetry: Telemetry) -> None:
@@ -31,33 +28,6 @@ def hook_dispatcher(module: Any, _: Telemetry) -> None:
         return original(self, environ, start)  # type: ignore[no-any-return]
 
     replace(module.DispatcherMiddleware, "__call__", __call__)
-
-
-def hook_responses(module: Any, _: Telemetry) -> None:
-    """Know the bodies that stand whole: where nothing is to come, nothing needs to be followed to its last byte."""
-    response = module.Response
-    original, encoded = response.get_app_iter, response.iter_encoded
-
-    @wraps(original)
-    def get_app_iter(self: Any, environ: wsgi.Environ) -> Iterable[bytes]:
-        body: Iterable[bytes] = original(self, environ)
-        observed = environ.get(wsgi.REQUEST_KEY)
-        if isinstance(observed, wsgi.WsgiRequest) and type(self).iter_encoded is encoded:
-            chunks = self.response
-            if isinstance(chunks, list | tuple) and not self.direct_passthrough:
-                observed.standing = body
-                observed.sent = 0 if _is_bodiless(environ, self.status_code) else _length(chunks)
-        return body
-
-    replace(response, "get_app_iter", get_app_iter)
-
-
-def _is_bodiless(environ: wsgi.Environ, status: int) -> bool:
-    return status in _BODILESS or status < _OK or environ["REQUEST_METHOD"] == "HEAD"
-
-
-def _length(chunks: Iterable[Any]) -> int:
-    return sum(len(chunk if isinstance(chunk, bytes) else chunk.encode()) for chunk in chunks)
 
 
 def flask_route(environ: wsgi.Environ) -> str:
