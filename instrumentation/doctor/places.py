@@ -69,5 +69,6 @@ def said(error: BaseException) -> str:
         words = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     except Exception:  # noqa: BLE001 - the application's own class
         words = ""
+    words = "".join(sign if sign.isprintable() else "�" for sign in words)
     words = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -66,21 +66,24 @@ def doctor(ctx: click.Context, app: str, folder: Path, form: str, seconds: float
     nothing and ends with the import; no request is made. What it does when it is imported, it does.
     """
     outcome = child.examine(app, folder.resolve(), os.environ, seconds)
-    if outcome["failure"] is not None:
-        failure = outcome["failure"]
-        place = f"{failure['place']}: " if failure["place"] else ""
-        click.echo(f"seawall doctor: {app}: {place}{failure['message']}", err=True)
-        if outcome["output"]:
-            click.echo(f"What it had written until then:\n{outcome['output']}", err=True)
-        ctx.exit(EXIT_UNUSABLE)
     report = outcome["report"]
-    assert report is not None
+    if report is None:
+        _tell_failure(app, outcome)
+        ctx.exit(EXIT_UNUSABLE)
     if form == "json":
         click.echo(json.dumps(report, indent=1))
     else:
         has_colour = sys.stdout.isatty() and ctx.color is not False
         click.echo(text.render(report, click.style if has_colour else text.plain))
     ctx.exit(EXIT_FINDINGS if findings(report) else 0)
+
+
+def _tell_failure(app: str, outcome: child.Examined) -> None:
+    failure = outcome["failure"] or {"message": "nothing was told of it", "place": ""}
+    place = f"{failure['place']}: " if failure["place"] else ""
+    click.echo(f"seawall doctor: {app}: {place}{failure['message']}", err=True)
+    if outcome["output"]:
+        click.echo(f"What it had written until then:\n{outcome['output']}", err=True)
 
 
 def findings(report: "Report") -> int:
