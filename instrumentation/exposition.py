@@ -1,6 +1,7 @@
 """Prometheus' text formats: the classic one, and OpenMetrics where the scraper asks for it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from typing import Final, Protocol
 
 from .aggregation import Counter, Family
@@ -97,32 +98,37 @@ class Registry:
         self.sample()
         for family in self.families:
             self._overflow.add((family.name,), 0)
-        lines = self._families(openmetrics)
-        for source in self._sources:
-            lines += _lines_of(source, openmetrics)
-        if openmetrics:
-            lines.append("# EOF")
-        lines.append("")
         # A name from the environment or the file system may hold what UTF-8 cannot; the page is worth more than it.
-        return "\n".join(lines).encode(errors="replace")
+        # Each line is written as soon as it is made: a page of many megabytes is in memory once, not three times.
+        page = BytesIO()
+        for line in self._lines(openmetrics):
+            page.write(f"{line}\n".encode(errors="replace"))
+        return page.getvalue()
 
-    def _families(self, openmetrics: bool) -> list[str]:
-        lines: list[str] = []
+    def _lines(self, openmetrics: bool) -> Iterator[str]:
+        yield from self._families(openmetrics)
+        for source in self._sources:
+            yield from _lines_of(source, openmetrics)
+        if openmetrics:
+            yield "# EOF"
+
+    def _families(self, openmetrics: bool) -> Iterator[str]:
         tables = self.memory.tables()
         for texts in self._by_name(tables).values():
             shown: set[Labels] = set()
-            samples: list[str] = []
+            is_open = False
             for definition, text in texts.items():
                 # What differs in its buckets alone is one family; what has been shown does not add up with them.
                 table = tables[definition]
                 if shown:
                     table = {labels: held for labels, held in table.items() if labels not in shown}
-                samples += text.samples(table, openmetrics)
+                for sample in text.samples(table, openmetrics):
+                    if not is_open:
+                        yield from text.header(openmetrics)
+                        is_open = True
+                    yield sample
                 if len(texts) > 1:
                     shown.update(table)
-            if samples:
-                lines += [*next(iter(texts.values())).header(openmetrics), *samples]
-        return lines
 
     def _by_name(self, tables: Iterable[str]) -> dict[str, dict[str, FamilyText]]:
         """Return the families of each name by their definitions: this process' own first, and all of one kind."""

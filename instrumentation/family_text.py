@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -71,12 +71,11 @@ class FamilyText:
         known = self._known
         return header(self.name, known["kind"], known["help"], known["unit"], openmetrics)
 
-    def samples(self, table: Table, openmetrics: bool) -> list[str]:
+    def samples(self, table: Table, openmetrics: bool) -> Iterator[str]:
         """Return the samples of *table*."""
         return self._histograms(table, openmetrics) if self.kind == "histogram" else self._values(table)
 
-    def _histograms(self, table: Table, openmetrics: bool) -> list[str]:
-        samples: list[str] = []
+    def _histograms(self, table: Table, openmetrics: bool) -> Iterator[str]:
         templates, width = self._templates, self._sum_at + 1
         for labels, held in table.items():
             template = templates.get(labels) or self._histogram_template(labels)
@@ -89,8 +88,7 @@ class FamilyText:
             text = template % (*counts, total, counts[-1])
             if openmetrics and self._has_exemplars:
                 text = self._with_exemplars(text, held)
-            samples.append(text)
-        return samples
+            yield text
 
     def _with_exemplars(self, text: str, held: list[Held]) -> str:
         newest: dict[int, tuple[float, str]] = {}
@@ -104,8 +102,7 @@ class FamilyText:
             lines[bucket] += exemplar
         return "\n".join(lines)
 
-    def _values(self, table: Table) -> list[str]:
-        samples = []
+    def _values(self, table: Table) -> Iterator[str]:
         is_gauge = self._known["kind"] == "gauge"
         alive: dict[int, bool] = {}
         for labels, held in table.items():
@@ -113,8 +110,7 @@ class FamilyText:
             values = [value for value in values if value == value]
             if values:
                 template = self._templates.get(labels) or self._value_template(labels)
-                samples.append(f"{template}{number(self._together(values))}")
-        return samples
+                yield f"{template}{number(self._together(values))}"
 
     def _histogram_template(self, labels: Labels) -> str:
         text = self._text(labels).replace("%", "%%")
