@@ -1,4 +1,4 @@
-"""One application, instrumented in one way, in a process of its own: tools/_bench_apps.py FRAMEWORK WAY.
+"""One application, instrumented in one way, in a process of its own: tools/_bench_apps.py FRAMEWORK WAY ROUTES.
 
 It says "ready", then answers each number on its standard input by the microseconds of the processor that one of so many
 requests took. Where the way's library is missing it says so and ends.
@@ -20,12 +20,12 @@ _RATIOS: Final = {"1 %": 0.01, "traced": 1.0}
 Ask = Callable[[int], None]
 
 
-def main(framework: str, way: str) -> None:
-    """Answer until the standard input ends."""
+def main(framework: str, way: str, routes: str) -> None:
+    """Answer until the standard input ends; the route that is asked for is the last of so many."""
     tool, _, share = way.partition(", ")
     try:
         _before(tool, share)
-        app = _APPS[framework]()
+        app = _APPS[framework](int(routes) - 1)
         _after(framework, tool, app)
     except ModuleNotFoundError as error:
         print(f"missing {error.name}", flush=True)
@@ -42,7 +42,7 @@ def main(framework: str, way: str) -> None:
 
 def _before(tool: str, share: str) -> None:
     """Set up what must stand before the application is made: the same providers for all, and the one import."""
-    if tool in ("bare", "prometheus"):
+    if tool == "bare":
         return
     os.environ.update(OTEL_SEMCONV_STABILITY_OPT_IN="http", OTEL_EXPORTER_PROMETHEUS_PORT="0")
     if share in _RATIOS:
@@ -96,31 +96,54 @@ def _after(framework: str, tool: str, app: Any) -> None:
         PrometheusMetrics(app)
 
 
-def _fastapi() -> Any:
+def _fastapi(others: int) -> Any:
     from fastapi import FastAPI
 
-    app = FastAPI()
-
-    @app.get("/items/{number}")
     async def item(number: int) -> dict[str, int]:
         return {"number": number}
 
+    app = FastAPI()
+    for path in [*(f"/other{each}/{{number}}" for each in range(others)), "/items/{number}"]:
+        app.get(path)(item)
     return app
 
 
-def _flask() -> Any:
+def _flask(others: int) -> Any:
     from flask import Flask
 
-    app = Flask("bench")
-
-    @app.get("/items/<int:number>")
     def item(number: int) -> dict[str, int]:
         return {"number": number}
 
+    app = Flask("bench")
+    for path in [*(f"/other{each}/<int:number>" for each in range(others)), "/items/<int:number>"]:
+        app.add_url_rule(path, path, item)
     return app
 
 
-_APPS: Final[dict[str, Callable[[], Any]]] = {"FastAPI": _fastapi, "Flask": _flask}
+def _django(others: int) -> Any:
+    import django
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpRequest, JsonResponse
+    from django.urls import path
+
+    def item(_: HttpRequest, number: int) -> JsonResponse:
+        return JsonResponse({"number": number})
+
+    around = [f"django_prometheus.middleware.Prometheus{when}Middleware" for when in ("Before", "After")]
+    settings.configure(
+        ROOT_URLCONF=(
+            *(path(f"other{each}/<int:number>", item) for each in range(others)),
+            path("items/<int:number>", item),
+        ),
+        ALLOWED_HOSTS=["*"],
+        MIDDLEWARE=around if "django-prometheus" in sys.argv else [],
+    )
+    django.setup()
+    return get_wsgi_application()
+
+
+_APPS: Final[dict[str, Callable[[int], Any]]] = {"FastAPI": _fastapi, "Flask": _flask, "Django": _django}
 
 
 def _ask_asgi(app: Any) -> Ask:

@@ -30,6 +30,7 @@ _WAYS: Final = {
         *(f"{tool}, {share}" for tool in ("Seawall", "contrib") for share in _SHARES),
         "prometheus-flask-exporter",
     ),
+    "Django": (_BARE, *(f"Seawall, {share}" for share in _SHARES), "django-prometheus"),
 }
 _HEAD: Final = ("one request", "min µs", "added", "× bare", "added, median of rounds")
 
@@ -37,10 +38,10 @@ _HEAD: Final = ("one request", "min µs", "added", "× bare", "added, median of 
 class Way:
     """One application that runs, and what each round of its requests took, in microseconds a request."""
 
-    def __init__(self, framework: str, name: str) -> None:
+    def __init__(self, framework: str, name: str, routes: int = 1) -> None:
         self.name = name
         self.rounds: list[float] = []
-        command = [sys.executable, str(_APPS), framework, name]
+        command = [sys.executable, str(_APPS), framework, name, str(routes)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -71,21 +72,23 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40, help="How often each way has its turn.")
     parser.add_argument("--requests", type=int, default=200, help="How many requests in a turn.")
+    parser.add_argument("--routes", type=int, default=1, help="How many routes the application has.")
     asked = parser.parse_args(arguments)
     for framework in _WAYS:
-        print(_measure(framework, asked.rounds, asked.requests))
+        print(_measure(framework, asked.rounds, asked.requests, asked.routes))
 
 
-def _measure(framework: str, rounds: int, requests: int) -> str:
+def _measure(framework: str, rounds: int, requests: int, routes: int) -> str:
     with ExitStack() as stack:
-        ways = [stack.enter_context(Way(framework, name)) for name in _WAYS[framework]]
+        ways = [stack.enter_context(Way(framework, name, routes)) for name in _WAYS[framework]]
         ready = [way for way in ways if way.state == "ready"]
         for _ in range(rounds):
             for way in ready:
                 way.run(requests)
     bare = ready[0].rounds
     left_out = [f"{way.name}: {way.state or 'it failed'}" for way in ways if way.state != "ready"]
-    title = f"{framework}: {rounds} rounds of {requests} requests, time of the processor in the request's own thread"
+    shape = f"{framework}, {routes} route{'s' if routes > 1 else ''}: {rounds} rounds of {requests} requests"
+    title = f"{shape}, time of the processor in the request's own thread"
     return "\n".join([table(title, _HEAD, [_row(way, bare) for way in ready]), *left_out])
 
 
