@@ -11,11 +11,11 @@ import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from threading import RLock
 from typing import Final
 
 from .exemplars import DOUBLES
 from .memory import Labels, Memory
+from .native import RLock
 
 Cells = list[float]
 

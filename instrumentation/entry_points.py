@@ -96,9 +96,10 @@ class _Instrumentation:
         try:
             step()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's package; the application comes first
+            problem = " ".join(f"{type(error).__name__}: {error}".split())
             say_once(
-                f"Seawall leaves out the instrumentation {self._entry.name} ({self._entry.value}): "
-                f"{type(error).__name__}: {error}. Mend or remove its package, or name it in {_DISABLED_VARIABLE}."
+                f"Seawall leaves out the instrumentation {self._entry.name} ({self._entry.value}): {problem}. "
+                f"Mend or remove its package, or name it in {_DISABLED_VARIABLE}."
             )
 
 

@@ -6,7 +6,6 @@ dead collector; and a forked child of it goes on with its parent's connections.
 
 from collections import deque
 from collections.abc import Mapping
-from threading import Event, RLock, Thread
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -15,13 +14,14 @@ from .diagnostics import guarded, say_once
 from .environment import BATCH_SIZE, QUEUE_SIZE, is_whole
 from .export_metrics import QUEUE_FULL, SHUT_DOWN
 from .exporters import Exporting
+from .native import Event, RLock, begin
 
 _DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds, as OpenTelemetry says
 
 
 def sleep_on() -> None:
     """Leave a daemon thread where it is at the process' end: it has nothing left to clear up that could fail."""
-    Event().wait()
+    Event().hold()
 
 
 class Limits(NamedTuple):
@@ -61,7 +61,7 @@ class ExportQueue:
         if self._closed:
             self._drop_late()
             return
-        if self._thread is None:
+        if not self._runs:
             self._begin()
         items = self._items
         if len(items) >= self._limits.size:
@@ -74,12 +74,13 @@ class ExportQueue:
     def request(self) -> Event:
         """Export what waits now; what is returned is set once that is done."""
         done = Event()
-        thread = self._thread
-        if thread is None or not thread.is_alive():
+        if not self._runs:
             done.set()
             return done
         self._waiting.append(done)
         self._wake.set()
+        if self._ended.is_set():  # it may be gone without having seen it
+            done.set()
         return done
 
     def stop(self, *, ends: bool = True) -> None:
@@ -90,7 +91,7 @@ class ExportQueue:
 
     def join(self, seconds: float) -> None:
         """Wait for what is left, for *seconds* at most."""
-        if self._thread is not None:
+        if self._runs:
             self._ended.wait(seconds)
 
     def forget(self) -> None:
@@ -104,44 +105,49 @@ class ExportQueue:
         self._wake = Event()
         self._ended = Event()
         self._lock = RLock()
-        self._thread: Thread | None = None
+        self._runs = False
 
     @guarded("begin to push")
     def _begin(self) -> None:
         with self._lock:
-            if self._thread is not None:
+            if self._runs:
                 return
             if self._exporting.exporter is None:
                 self._closed = self._ends = True  # said already
                 return
             self._metrics.begin()
-            thread = Thread(target=self._run, name=f"seawall-push-{self._signal}", daemon=True)
-            self._thread = thread
+            self._runs = True
             try:
-                thread.start()
+                begin(self._run, f"seawall-push-{self._signal}")
             except RuntimeError:  # the interpreter ends, or the system has no more threads
                 self._closed = self._ends = True
+                self._ended.set()
 
     def _run(self) -> None:
         with suppress_instrumentation():
             while not self._closed:
-                self._wake.wait(self._limits.delay)
+                self._wake.hold(self._limits.delay)
                 self._wake.clear()
                 self._drain()
             self._drain()
             self._ended.set()
+            self._tell(self._waiting)
         if self._ends:
             sleep_on()
 
     def _drain(self) -> None:
-        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        waiting = deque(self._waiting.popleft() for _ in range(len(self._waiting)))
         items, most = self._items, self._limits.batch
         while items:
             batch = [items.popleft() for _ in range(min(len(items), most))]
             self._metrics.count_processed(len(batch), "")
             self._exporting.export(batch, len(batch))
-        for done in waiting:
-            done.set()
+        self._tell(waiting)
+
+    @staticmethod
+    def _tell(waiting: deque[Event]) -> None:
+        while waiting:
+            waiting.popleft().set()
 
     def _drop_late(self) -> None:
         self._metrics.count_processed(1, SHUT_DOWN)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from .diagnostics import logger, say_once
 from .export_metrics import OTHER, SignalMetrics
+from .late_patches import mend_ssl
 
 _PACKAGES: Final = {"http/protobuf": "http", "grpc": "grpc"}
 _CLASSES: Final = {
@@ -30,6 +31,7 @@ def transport_of(signal: str, environ: Mapping[str, str]) -> str:
 def make_exporter(signal: str, transport: str) -> Any | None:
     """Return OpenTelemetry's own exporter of *signal*; None, and one log line, where its package is missing."""
     module, name = _CLASSES[signal]
+    mend_ssl()
     try:
         return getattr(import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name)()
     except ImportError as error:

@@ -10,10 +10,10 @@ import time
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import RLock
 from typing import Final, NamedTuple
 
 from .diagnostics import say_once
+from .native import RLock
 from .segments import SUFFIX, Segment, SegmentFull, SegmentReader, adopt, create
 
 Labels = tuple[str, ...]

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
-from threading import RLock
 from typing import Any, Final
 
 from opentelemetry.sdk.metrics.export import Gauge as GaugeData
@@ -14,6 +13,7 @@ from .diagnostics import say_once
 from .family_text import header, label_text, number
 from .memory import Labels, Memory, is_gauge
 from .naming import label_name, metric_name, unit_name
+from .native import RLock
 
 _NOTHING: Final = float("nan")
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from threading import RLock
 from typing import Any, Final
 
 from opentelemetry import metrics, trace
@@ -17,6 +16,7 @@ from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, Tracer
 from .diagnostics import guarded
 from .family_text import header, label_text
 from .naming import label_name
+from .native import RLock
 from .second_spans import SecondTracer
 from .settings import Settings
 

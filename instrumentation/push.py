@@ -7,7 +7,7 @@ of them together, a second at most.
 
 import atexit
 from collections.abc import Callable, Iterable, Mapping
-from threading import Event, Thread
+from functools import partial
 from time import monotonic, time_ns
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from .export_queue import ExportQueue, read_limits, sleep_on
 from .exporters import Exporting, make_exporter, transport_of
 from .forks import after_fork
 from .log_export import LogExport
+from .native import Event, begin
 from .otlp_points import metric_of
 from .processors import EXIT_SECONDS, QueuedSpans, logger_provider
 from .providers import metric_reader
@@ -196,13 +197,13 @@ class Pusher:
         self._waiting: list[Event] = []
         self._wake = Event()
         self._ended = Event()
-        Thread(target=self._run, args=(self._wake, self._ended), name="seawall-push-metrics", daemon=True).start()
+        begin(partial(self._run, self._wake, self._ended), "seawall-push-metrics")
 
     def _run(self, wake: Event, ended: Event) -> None:
         with suppress_instrumentation():
             ends = False
             while not ends:
-                wake.wait(self._interval)
+                wake.hold(self._interval)
                 wake.clear()
                 ends = self._ends
                 waiting, self._waiting = self._waiting, []

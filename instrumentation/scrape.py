@@ -1,22 +1,50 @@
-"""The /metrics endpoint: a daemon thread that answers scrapes and holds up nobody's exit."""
+"""The /metrics endpoint: a daemon thread that answers scrapes and holds up nobody's exit.
 
+It stands on the system's own sockets and threads. ``socketserver`` takes what ``socket``, ``select`` and ``threading``
+have at the moment, which gevent may replace before this begins, after, or while it serves.
+"""
+
+import _socket
+import io
 import os
-import socket
-import socketserver
+from functools import partial
 from http.server import BaseHTTPRequestHandler
-from threading import Thread
 from typing import Any, Final
 
 from .exposition import Registry, negotiate
+from .native import begin, sleep
 
 METRICS_PATH: Final = "/metrics"
 _BACKLOG: Final = 16
+_PAUSE: Final = 0.5  # seconds, where the process has no more files or threads
+
+Address = tuple[Any, ...]
+
+
+class _Socket(_socket.socket):
+    """The interpreter's own socket, read as a file where the handler wants one."""
+
+    def makefile(self, _: str, __: int = -1) -> io.BufferedReader:
+        """Return what reads from it."""
+        return io.BufferedReader(_Stream(self))
+
+
+class _Stream(io.RawIOBase):
+    def __init__(self, connection: _Socket) -> None:
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._connection.recv_into(buffer)
 
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds; a scraper that says nothing does not keep a thread
     protocol_version = "HTTP/1.1"
-    server: "_Server"
+    disable_nagle_algorithm = True  # headers and body are two writes; the second waits for nobody
+    server: Any
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] != METRICS_PATH:
@@ -42,55 +70,68 @@ class _Handler(BaseHTTPRequestHandler):
         return "seawall"
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    request_queue_size = _BACKLOG
-
-    def __init__(self, host: str, port: int, registry: Registry) -> None:
-        self.registry = registry
-        self.connections: set[socket.socket] = set()
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        # "localhost" is two addresses on most machines: every scraper tries the older one.
-        family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-        self.address_family = family
-        super().__init__((str(address[0]), port), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Know the connection until it ends."""
-        self.connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Forget the connection."""
-        super().shutdown_request(request)
-        self.connections.discard(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a scraper that hangs up is no matter of the application's."""
-
-
 class ScrapeServer:
     """Serve *registry* at ``/metrics`` from a daemon thread. Raises OSError where the port is taken."""
 
     def __init__(self, registry: Registry, host: str, port: int) -> None:
-        self._server = _Server(host, port, registry)
-        self._thread = Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.5}, name="seawall-metrics", daemon=True
-        )
-        self._thread.start()
+        self.registry = registry
+        self._closed = False
+        self._connections: set[_Socket] = set()
+        self._socket = _listening(host, port)
+        begin(self._run, "seawall-metrics")
 
     @property
     def port(self) -> int:
         """The port that is served, which the system chose if 0 was asked for."""
-        return int(self._server.server_address[1])
+        return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
         """Stop serving and free the port."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._closed = True
+        address = self._socket.getsockname()
+        waker = _Socket(self._socket.family, self._socket.type)
+        waker.connect_ex(address)
+        waker.close()
+        self._socket.close()
 
     def forget(self) -> None:
         """Let go of the sockets in a forked child, which has no thread to answer: the port's and each scrape's."""
-        for held in (self._server.socket, *self._server.connections):
-            os.close(held.detach())  # a plain close would wait for the files that a thread of the parent's has open
+        for held in (self._socket, *self._connections):
+            os.close(held.detach())
+
+    def _run(self) -> None:
+        listening = self._socket
+        while not self._closed:
+            try:
+                descriptor, address = listening._accept()  # type: ignore[attr-defined]
+                connection = _Socket(listening.family, listening.type, listening.proto, fileno=descriptor)
+                self._connections.add(connection)
+                begin(partial(self._answer, connection, address), "seawall-metrics-scrape")
+            except (OSError, RuntimeError):
+                sleep(_PAUSE)
+
+    def _answer(self, connection: _Socket, address: Address) -> None:
+        try:
+            _Handler(connection, address, self)  # type: ignore[arg-type]
+            connection.shutdown(_socket.SHUT_WR)
+        except Exception:  # noqa: BLE001 - a scraper that hangs up is no matter of the application's
+            return
+        finally:
+            self._connections.discard(connection)
+            connection.close()
+
+
+def _listening(host: str, port: int) -> _Socket:
+    found = _socket.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
+    # "localhost" is two addresses on most machines: every scraper tries the older one.
+    family, _, _, _, address = min(found, key=lambda entry: entry[0] != _socket.AF_INET)
+    made = _Socket(family, _socket.SOCK_STREAM)
+    try:
+        made.settimeout(None)  # whatever the application's default is
+        made.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        made.bind((str(address[0]), port))
+        made.listen(_BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -2,12 +2,11 @@
 
 import logging
 import os
-from threading import Thread
-from time import sleep
 from typing import Final
 
 from .diagnostics import guarded, logger, say_once
 from .exposition import Registry
+from .native import begin, sleep
 from .scrape import ScrapeServer
 from .segments import lock
 from .settings import Settings
@@ -34,7 +33,7 @@ class Endpoint:
     def begin(self) -> None:
         """Serve at once where that can be; the rest is done by a thread."""
         if not self._serves():
-            Thread(target=self._wait, name="seawall-metrics", daemon=True).start()
+            begin(self._wait, "seawall-metrics")
 
     def forget(self) -> None:
         """Let go of everything in a forked child: what is open here is its parent's."""

@@ -177,15 +177,15 @@ def test_an_end_of_the_interpreter_that_allows_no_thread_is_survived(
 ) -> None:
     """Newer Pythons refuse to begin a thread there; nothing is raised or said, and the drops are counted."""
 
-    class NoThread(queues.Thread):  # type: ignore[name-defined,misc]
-        def start(self) -> None:
-            raise RuntimeError("can't create new thread at interpreter shutdown")
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    monkeypatch.setattr(queues, "Thread", NoThread)
+    monkeypatch.setattr(queues, "begin", no_thread)
     queue, metrics = queue_of(exporter)
     queue.put(1)
     queue.put(2)
 
+    assert queue.request().is_set()
     assert ([], []) == (exporter.batches, caplog.messages)
     assert 1 == counted(metrics)[BATCHES, "already_shutdown"]
 

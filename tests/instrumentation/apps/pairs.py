@@ -220,12 +220,35 @@ def counted() -> dict[str, int]:
 
 
 def spans() -> Callable[[], list[str]]:
-    """Keep the spans that end from now on in the provider that is set; return how to name those of servers."""
+    """Keep the spans that end from now on in the provider that is set; return how to name them: of servers, plainly."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     exporter = InMemorySpanExporter()
     trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))  # type: ignore[attr-defined]
-    kind = trace.SpanKind.SERVER
-    return lambda: [span.name for span in exporter.get_finished_spans() if span.kind is kind]
+    kinds = {trace.SpanKind.SERVER: ""}
+    return lambda: [
+        f"{kinds.get(span.kind, f'{span.kind.name} ')}{span.name}" for span in exporter.get_finished_spans()
+    ]
+
+
+def seen(app: Any, ask: Callable[..., str]) -> dict[str, Any]:
+    """Ask for what there is and for what is not there; return how often both were counted, and all spans of them."""
+    from seawall.instrumentation.start import running
+
+    names = spans()
+    ask(app)
+    ask(app, "/nothing")
+    begun = running()
+    assert begun is not None
+    lines = [line for line in begun.registry.render().decode().splitlines() if line.startswith("http_server")]
+    values = {line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in lines if "_count{" in line}
+    duration = [value for name, value in values.items() if name.startswith("http_server_request_duration_seconds")]
+    active = [int(line.rpartition(" ")[2]) for line in lines if line.startswith("http_server_active_requests{")]
+    return {
+        "counts": sorted(value for value in duration if value),
+        "active": sum(active),
+        "of others": [line for line in lines if "otel_scope_name" in line],
+        "spans": sorted(names()),
+    }
