@@ -78,17 +78,31 @@ class Roots:
 
 
 class Unrecorded(NonRecordingSpan):
-    """The span of a request that nobody records: it has ids once it is asked for them."""
+    """The span of a request that nobody records: it has ids once it is asked for them.
 
-    def __init__(self, roots: Roots, lower: int) -> None:
+    *carried* returns the context that the caller sent, if one did: where that has ids, these are the request's.
+    """
+
+    def __init__(self, roots: Roots, lower: int, carried: Callable[[], Context] | None = None) -> None:
         self._roots = roots
         self._lower = lower
+        self._carried = carried
 
     def get_span_context(self) -> SpanContext:
         """Return the ids: the same ones to whoever asks, in whatever thread."""
         own = self.__dict__
         made: SpanContext | None = own.get("_made")
-        return made if made is not None else own.setdefault("_made", self._roots.context(self._lower))
+        return made if made is not None else own.setdefault("_made", self._ids())
+
+    def _ids(self) -> SpanContext:
+        if self._carried is not None:
+            try:
+                caller = get_current_span(self._carried()).get_span_context()
+                if caller.is_valid:
+                    return caller
+            except Exception as problem:  # noqa: BLE001 - a log line of the application's asks
+                say_once(f"Seawall could not read a caller's trace: {type(problem).__name__}: {problem}")
+        return self._roots.context(self._lower)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.get_span_context()!r})"

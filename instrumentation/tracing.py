@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final
 
 from opentelemetry import context as contexts
@@ -13,9 +14,12 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from .diagnostics import say_once
 from .http_server import METHODS, OTHER, SERVER_ERROR
+from .propagation import BAGGAGE, is_usual
 from .sampling import HALF, Roots, Unrecorded
 
 SCOPE_NAME: Final = "seawall"
+_BAGGAGE: Final = BAGGAGE.encode()
+_WSGI_BAGGAGE: Final = f"HTTP_{BAGGAGE.upper()}"
 
 # The variable behind OpenTelemetry's context, where it is one: two calls less for each request at either end.
 _variable: Final = getattr(contexts._RUNTIME_CONTEXT, "_current_context", None)
@@ -104,9 +108,11 @@ class ServerTracer:
         self._root_tracer = self._roots.tracer(self._tracer)
         # A span that nobody processes is not worth making; a provider of another make is taken at its word.
         self._processors: Any = getattr(provider, "_active_span_processor", None)
-        fields = propagate.get_global_textmap().fields
+        textmap = propagate.get_global_textmap()
+        fields = textmap.fields
         self._header_names = frozenset(field.lower().encode("latin-1") for field in fields)
         self._wsgi_names = tuple(wsgi_name(field) for field in fields)
+        self._is_usual = is_usual(textmap)
 
     def begin_asgi(self, scope: MutableMapping[str, Any]) -> Begun:
         """Begin the trace of an ASGI request; nothing, and one log line, where a propagator or a sampler raises."""
@@ -116,7 +122,10 @@ class ServerTracer:
             parent = None
             for name, _ in headers:
                 if name in names:
-                    parent = propagate.extract(headers, getter=_ASGI_HEADERS)
+                    carried = partial(propagate.extract, headers, getter=_ASGI_HEADERS)
+                    if self._may_wait() and not any(name == _BAGGAGE for name, _ in headers):
+                        return self._unread(carried)
+                    parent = carried()
                     break
             return self._unrecorded(parent) or self._begin(_asgi_attributes(scope), parent)
         except Exception as problem:  # noqa: BLE001 - the application comes first
@@ -128,23 +137,38 @@ class ServerTracer:
             parent = None
             for name in self._wsgi_names:
                 if name in environ:
-                    parent = propagate.extract(environ, getter=_WSGI_HEADERS)
+                    # Not the environ itself, which who asks late would keep.
+                    sent = {each: environ[each] for each in self._wsgi_names if each in environ}
+                    carried = partial(propagate.extract, sent, getter=_WSGI_HEADERS)
+                    if self._may_wait() and _WSGI_BAGGAGE not in sent:
+                        return self._unread(carried)
+                    parent = carried()
                     break
             return self._unrecorded(parent) or self._begin(_wsgi_attributes(environ), parent)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             return _say(problem)
 
+    def _exports(self) -> bool:
+        return getattr(self._processors, "_span_processors", True) != ()
+
+    def _may_wait(self) -> bool:
+        """Whether a caller's trace can be read when somebody asks for it, and baggage alone cannot."""
+        return self._is_usual and not self._exports() and not now()
+
+    def _unread(self, carried: Callable[[], Context]) -> Begun:
+        span = Unrecorded(self._roots, self._roots.draw(HALF), carried)
+        return None, attach(Context({_SPAN_KEY: span}))
+
     def _unrecorded(self, parent: Context | None) -> Begun | None:
         """Let log lines and calls onwards belong together; None where the request is to be recorded."""
         bound, current = self._roots.bound, now()
-        exports = getattr(self._processors, "_span_processors", True) != ()
         if parent is None and not current:
             lower = self._roots.draw(HALF)
-            if not exports or (bound is not None and lower >= bound):
+            if not self._exports() or (bound is not None and lower >= bound):
                 return None, attach(Context({_SPAN_KEY: Unrecorded(self._roots, lower)}))
         elif parent is not None and self._roots.follows(parent):
             return None, attach(parent)
-        elif not exports:
+        elif not self._exports():
             context = current if parent is None else parent
             if not trace.get_current_span(context).get_span_context().is_valid:
                 context = trace.set_span_in_context(Unrecorded(self._roots, self._roots.draw(HALF)), context)

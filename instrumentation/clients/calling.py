@@ -9,6 +9,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import get_current_span
 
 from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.propagation import usual_headers
 
 # What suppress_instrumentation() and suppress_http_instrumentation() of opentelemetry.instrumentation.utils set.
 _SUPPRESSED: Final = (otel._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
@@ -32,10 +33,13 @@ def is_http_suppressed() -> bool:
 def trace_headers() -> Mapping[str, str]:
     """Return the headers that carry the current trace on; none where there is no trace."""
     current = get_current()
-    if not current or not get_current_span(current).get_span_context().is_valid:
+    ids = get_current_span(current).get_span_context() if current else None
+    if ids is None or not ids.is_valid:
         return _NOTHING
-    headers: dict[str, str] = {}
-    propagate.inject(headers, current)
+    headers = usual_headers(propagate.get_global_textmap(), ids, current)
+    if headers is None:
+        headers = {}
+        propagate.inject(headers, current)
     return headers
 
 

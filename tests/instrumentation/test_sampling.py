@@ -6,8 +6,9 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from middlewares import SCOPE, answer, run_asgi, run_wsgi, wsgi_answer
+from middlewares import ENVIRON, SCOPE, answer, run_asgi, run_wsgi, wsgi_answer
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -25,7 +26,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import SpanContext
 
-from seawall.instrumentation import HttpServerMetrics
+from seawall.instrumentation import HttpServerMetrics, WsgiMiddleware
 from seawall.instrumentation.asgi import AsgiRequest
 from seawall.instrumentation.sampling import HALF, Roots, Unrecorded
 from seawall.instrumentation.tracing import ServerTracer
@@ -243,3 +244,51 @@ def test_a_request_leaves_nothing_to_the_garbage_collector(kind: type) -> None:
         gc.enable()
 
     assert [] == left
+
+
+@pytest.mark.parametrize(
+    ("sent", "carried"),
+    [
+        ({"traceparent": f"00-{CALLER}-b7ad6b7169203331-01"}, True),
+        ({"traceparent": f"00-{CALLER}-b7ad6b7169203331-01", "tracestate": "shop=1"}, True),
+        ({"traceparent": f"00-{CALLER}-b7ad6b7169203331-01", "baggage": "shop=7"}, True),
+        ({"traceparent": "00-nonsense-01"}, False),
+        ({"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-01"}, False),
+        ({"tracestate": "shop=1"}, False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_what_a_caller_sends_goes_on_though_nobody_exports(kind: str, sent: dict[str, str], carried: bool) -> None:
+    """It is read when a call onwards asks; where it is no trace, the request has ids of its own."""
+    onwards: dict[str, str] = {}
+    http, tracer = HttpServerMetrics(), ServerTracer(provider())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        propagate.inject(onwards)
+        await answer(scope, receive, send)
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        propagate.inject(onwards)
+        return wsgi_answer(environ, start_response)
+
+    if kind == "asgi":
+        headers = [(name.encode(), value.encode()) for name, value in sent.items()]
+        run_asgi(app, http, tracer, {**SCOPE, "headers": headers})
+    else:
+        environ = {**ENVIRON, **{f"HTTP_{name.upper()}": value for name, value in sent.items()}}
+        list(WsgiMiddleware(wsgi_app, http, tracer)(environ, lambda *_: None))
+
+    assert (onwards == sent) is carried
+    assert onwards["traceparent"].startswith(f"00-{CALLER}-") is carried
+
+
+def test_a_trace_that_cannot_be_read_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever asks gets ids all the same."""
+
+    def raises() -> Context:
+        raise LookupError("headers")
+
+    roots = Roots(provider())
+
+    assert Unrecorded(roots, roots.draw(HALF), raises).get_span_context().is_valid
+    assert ["Seawall could not read a caller's trace: LookupError: headers"] == caplog.messages
