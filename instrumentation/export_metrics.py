@@ -14,6 +14,7 @@ SHUT_DOWN: Final = "already_shutdown"
 OTHER: Final = "_OTHER"
 _ATTRIBUTES: Final = ("otel.component.name", "otel.component.type", "error.type")
 _NOUNS: Final = {"traces": "span", "logs": "log", "metrics": "metric_data_point"}
+_UNITS: Final = {"traces": "{span}", "logs": "{log_record}", "metrics": "{data_point}"}
 
 
 class SignalMetrics:
@@ -22,7 +23,7 @@ class SignalMetrics:
     def __init__(self, signal: str, transport: str = "http") -> None:
         noun = _NOUNS[signal]
         words = noun.replace("_", " ")
-        unit = f"{{{noun.removeprefix('metric_')}}}"
+        unit = _UNITS[signal]
         self._exporter = _component(f"otlp_{transport}_{noun.partition('_')[0]}_exporter")
         self._processor = _component(f"batching_{noun}_processor")
         self.exported = Counter(

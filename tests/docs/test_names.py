@@ -20,7 +20,9 @@ from seawall.generator.variables import variables
 from seawall.instrumentation import HttpServerMetrics
 from seawall.instrumentation.caches import CacheMetrics
 from seawall.instrumentation.clients import Clients
+from seawall.instrumentation.export_metrics import SignalMetrics
 from seawall.instrumentation.pools import PoolMetrics
+from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.runtime import RuntimeMetrics
 from seawall.instrumentation.worker import WorkerMetrics
 from seawall.portal.metrics import PortalMetrics
@@ -102,10 +104,11 @@ def test_the_portals_own_metrics_stand_on_the_page() -> None:
 
 
 def test_the_metrics_of_the_one_import_stand_on_the_page() -> None:
-    """HTTP, worker, calls of dependencies, runtime, pools, caches, and the overflow of labels."""
+    """HTTP, gRPC, worker, calls of dependencies, runtime, pools, caches, pushes, and the overflow of labels."""
     http = HttpServerMetrics()
-    every = (WorkerMetrics(), Clients(), RuntimeMetrics(http.active), PoolMetrics(), CacheMetrics())
-    made = (*http.families, *(family for metrics in every for family in metrics.families))
+    pushes = [SignalMetrics(signal) for signal in ("traces", "logs", "metrics")]
+    every = (*pushes, WorkerMetrics(), Clients(), RuntimeMetrics(http.active), PoolMetrics(), CacheMetrics())
+    made = (*http.families, RpcServerMetrics().duration, *(family for metrics in every for family in metrics.families))
     families = {f"{family.name}_total" if family.kind == "counter" else family.name for family in made}
     said = first_column(part("reference/metrics.md", "## Metrics of the one import"))
     assert families | {"seawall_metric_overflow_total"} == said

@@ -18,6 +18,7 @@ from servers import parse, promtool  # noqa: F401 - a fixture
 from seawall.instrumentation.aggregation import Family
 from seawall.instrumentation.caches import CacheMetrics
 from seawall.instrumentation.clients import Clients
+from seawall.instrumentation.export_metrics import SignalMetrics
 from seawall.instrumentation.http_server import HttpServerMetrics
 from seawall.instrumentation.pools import PoolMetrics
 from seawall.instrumentation.rpc_server import RpcServerMetrics
@@ -89,6 +90,7 @@ def families() -> list[Family]:
         *PoolMetrics().families,
         *CacheMetrics().families,
         *Clients().families,
+        *(family for signal in ("traces", "logs", "metrics") for family in SignalMetrics(signal).families),
     ]
 
 
