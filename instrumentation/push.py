@@ -82,6 +82,8 @@ class Push:
         after_fork(self._forget)
         register_post_import_hook(guarded("hook into uvicorn's end")(self._hook_uvicorn), "uvicorn.server")
         register_post_import_hook(guarded("hook into processes' ends")(self._hook_processes), "multiprocessing.util")
+        register_post_import_hook(guarded("hook into RQ's ends")(self._hook_rq), "rq.worker.base")
+        register_post_import_hook(guarded("hook into Celery's ends")(self._hook_celery), "celery.signals")
 
     @property
     def span_processor(self) -> QueuedSpans | None:
@@ -156,6 +158,29 @@ class Push:
 
         register(self)
         module.register_after_fork(self, register)
+
+    def _hook_rq(self, module: Any) -> None:
+        """Push as a work-horse ends, which leaves by ``os._exit``."""
+
+        def around(original: Callable[..., Any]) -> Callable[..., Any]:
+            def perform_job(worker: Any, *args: Any, **kwargs: Any) -> Any:
+                try:
+                    return original(worker, *args, **kwargs)
+                finally:
+                    if worker.is_horse:
+                        self.flush()
+
+            return perform_job
+
+        wrap(module.BaseWorker, "perform_job", around, "__seawall_push__")
+
+    def _hook_celery(self, module: Any) -> None:
+        """Push as a process of Celery's pool ends, which leaves by ``os._exit`` too."""
+
+        def flush(**_: Any) -> None:
+            self.flush()
+
+        module.worker_process_shutdown.connect(flush, weak=False, dispatch_uid="seawall.push")
 
     @guarded("push from a forked child")
     def _forget(self) -> None:

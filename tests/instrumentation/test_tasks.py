@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from applications import Application, Ports, application, clean_environment
+from collector import Collector, Holding
 from servers import StartRedis, eventually, free_port, start_redis  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.e2e
@@ -97,11 +98,18 @@ print(f"{{span.get_span_context().trace_id:032x}}")
         return f"{TASKS[self.library]} mails {self.library} {error}"
 
 
-def started(library: str, kind: str, start_redis: StartRedis, folder: Path) -> Iterator[Worker]:  # noqa: F811
+def started(
+    library: str,
+    kind: str,
+    start_redis: StartRedis,  # noqa: F811
+    folder: Path,
+    changes: dict[str, str] | None = None,
+) -> Iterator[Worker]:
     """Start a worker."""
     port = free_port()
     redis = f"redis://127.0.0.1:{start_redis().port}/0"
     environ = {"TASKS_REDIS": redis, "TASKS_FOLDER": str(folder), "PYTHONWARNINGS": "default"}
+    environ |= changes or {}
     command = (str(APP), library, kind)
     with application(*command, folder=folder, ports=Ports(port, port), environ=environ) as running:
         yield Worker(running, library, kind, folder, clean_environment(environ))
@@ -188,3 +196,54 @@ def test_a_worker_says_nothing_of_it(worker: Worker) -> None:
     assert [] == [
         line for line in worker.application.output().splitlines() if "Seawall" in line and "on port" not in line
     ]
+
+
+FORKING = [("celery", "prefork"), ("rq", "fork")]
+
+
+@contextmanager
+def pushing(library: str, kind: str, start_redis: StartRedis, folder: Path, url: str) -> Iterator[Worker]:  # noqa: F811
+    """Start a worker that pushes nothing before the end of its processes."""
+    never = {"OTEL_BSP_SCHEDULE_DELAY": "3600000", "OTEL_BLRP_SCHEDULE_DELAY": "3600000"}
+    yield from started(library, kind, start_redis, folder, {"OTEL_EXPORTER_OTLP_ENDPOINT": url, **never})
+
+
+@pytest.mark.parametrize(("library", "kind"), FORKING)
+def test_what_a_forked_process_was_told_last_is_pushed(
+    library: str,
+    kind: str,
+    start_redis: StartRedis,  # noqa: F811
+    tmp_path: Path,
+    collector: Collector,
+) -> None:
+    """RQ's work-horse and Celery's pool leave by os._exit; what the task logged arrives, once."""
+    with pushing(library, kind, start_redis, tmp_path, collector.url) as worker:
+        worker.send("log")
+        eventually(lambda: bool(worker.said("log")), 30)
+        if library == "celery":
+            worker.application.process.terminate()
+        eventually(lambda: "did log" in collector.messages(), 30)
+        worker.application.process.terminate()
+        worker.application.process.wait(20)
+
+    assert 1 == collector.messages().count("did log")
+
+
+@pytest.mark.parametrize(("library", "kind"), FORKING)
+def test_a_silent_collector_holds_up_no_end_of_a_forked_process(
+    library: str,
+    kind: str,
+    start_redis: StartRedis,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Each takes a second at most, though an answer would be due in an hour."""
+    silent = Holding()
+    try:
+        with pushing(library, kind, start_redis, tmp_path, silent.url) as worker:
+            worker.send("log")
+            worker.send("order")
+            eventually(lambda: bool(worker.said("log") and worker.said("order")), 30)
+            worker.application.process.terminate()
+            assert 0 == worker.application.process.wait(20)
+    finally:
+        silent.close()

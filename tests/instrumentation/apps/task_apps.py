@@ -6,6 +6,7 @@ The test sends the messages; each task does what its message tells it.
 import seawall.auto  # noqa: F401, I001 - the first line, as the documents say
 
 import json
+import logging
 import os
 import sys
 import time
@@ -24,6 +25,8 @@ def work(what: str) -> None:
     (FOLDER / f"{what}-{time.time_ns()}").write_text(json.dumps(carrier))
     if what == "fail":
         raise LookupError("as it was told")
+    if what == "log":
+        logging.getLogger("shop").error("did %s", what)
     if what == "die":
         os._exit(3)
     if what == "hold":
