@@ -46,9 +46,13 @@ def proof_tests(
 
 def evaluated(spec: Mapping[str, Any], held: float) -> float:
     """Return when the alert is looked at: at the last evaluation that the pack names, and those that it is held for."""
-    pace = Duration.parse(spec.get("every", "1m")).seconds
+    pace = _pace(spec)
     at = Duration.parse(spec.get("at", "10m")).seconds
     return (math.floor(at / pace) + math.ceil(held / pace)) * pace
+
+
+def _pace(spec: Mapping[str, Any]) -> float:
+    return Duration.parse(spec.get("every", "1m")).seconds
 
 
 def _seen_for(service: Service, scope: Mapping[str, Any], spec: Mapping[str, Any]) -> float:
@@ -151,19 +155,24 @@ def _test(
     inside = ",".join(f'{key}="{value}"' for key, value in matchers.items())
     labels = {key: alert.labels[key] for key in _IDENTITY}
     expected = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    expr = f"group by ({', '.join(_IDENTITY)}) (ALERTS{{{inside}}})"
+    firing = [{"labels": f"{{{expected}}}", "value": 1}]
+    looks = [{"expr": expr, "eval_time": str(Duration(seconds)), "exp_samples": firing if outcome == "fires" else []}]
+    if outcome == "fires" and (too_soon := _too_soon(spec, alert.for_seconds)):
+        looks.insert(0, {"expr": expr, "eval_time": str(Duration(too_soon)), "exp_samples": []})
     test = {
         "name": f"{alert.service}: {alert.name}{_suffix(distinct)} {'fires' if outcome == 'fires' else 'stays quiet'}",
         "interval": _interval(spec),
         "input_series": series,
-        "promql_expr_test": [
-            {
-                "expr": f"group by ({', '.join(_IDENTITY)}) (ALERTS{{{inside}}})",
-                "eval_time": str(Duration(seconds)),
-                "exp_samples": [{"labels": f"{{{expected}}}", "value": 1}] if outcome == "fires" else [],
-            }
-        ],
+        "promql_expr_test": looks,
     }
     return test | ({"every": spec["every"]} if "every" in spec else {})
+
+
+def _too_soon(spec: Mapping[str, Any], held: float) -> float:
+    """Return the last evaluation before the alert can have been *held*, whatever its condition says; 0 for none."""
+    pace = _pace(spec)
+    return max(0.0, math.ceil(held / pace) - 1) * pace
 
 
 def _suffix(labels: Mapping[str, str]) -> str:

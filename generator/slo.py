@@ -26,11 +26,11 @@ def budget_spent(pair: Pair, period_seconds: float) -> float:
     return pair.factor * SECONDS[pair.window] / period_seconds
 
 
-def spending(allowed: float, period_days: float, notice_days: float) -> tuple[float, float]:
-    """Return days of a constant error ratio, and that ratio, which leave a budget that ends within *notice_days*.
+def spending(allowed: float, period_days: float, left_days: float) -> tuple[float, float]:
+    """Return days of a constant error ratio, and that ratio, which leave a budget for *left_days* or fewer.
 
     *allowed* is 1 − objective. The ratio exceeds it, and the days are few enough that something of the budget is left.
     """
     days = math.ceil(max(1.0, allowed * period_days / _MOST_BAD))
-    share = max(days / (days + notice_days / 2), _ABOVE * days / period_days)
+    share = max(days / (days + left_days), _ABOVE * days / period_days)
     return days, share * allowed * period_days / days

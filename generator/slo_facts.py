@@ -74,14 +74,17 @@ class SloFacts:
         ratio = _BURNING * self.allowed / 100
         return {"bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
 
-    def spending(self, notice: float) -> dict[str, float]:
-        """Return events a minute of some bad *hours* after which the budget ends within *notice* days.
+    def spending(self, left: float) -> dict[str, float]:
+        """Return events a minute of some bad *hours* after which the budget *lasts* for *left* days, or for fewer.
 
         *bad_a_day* are seconds, where time is judged.
         """
-        days, ratio = arithmetic.spending(self.allowed / 100, self.days, notice)
+        allowed = self.allowed / 100
+        days, ratio = arithmetic.spending(allowed, self.days, left)
         found = {"bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
-        return {**found, "hours": days * 24, "bad_a_day": 86400 * ratio if self.timed else 1440 * self.many}
+        lasts = allowed * self.days / ratio - days
+        a_day = 86400 * ratio if self.timed else 1440 * self.many
+        return {**found, "hours": days * 24, "lasts": lasts, "bad_a_day": a_day}
 
 
 @dataclass(frozen=True)

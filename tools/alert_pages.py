@@ -185,6 +185,8 @@ def _length_of(spec: Mapping[str, Any], alert: Alert) -> Duration:
 def _story(spec: Mapping[str, Any], scope: Mapping[str, Any]) -> str:
     traffic = spec["traffic"][1:] if "history" in spec else spec.get("traffic")
     told = [_traffic(traffic)] if traffic else []
+    if "buckets" in spec and "slow" in str(traffic):
+        told.append(f"the slow ones take {_short(spec['buckets'][-1])} s or longer")
     if "history" in spec:
         told.append(_history(spec["history"]))
     inputs = {filled(series, scope): value for series, value in spec.get("input", {}).items()}

@@ -45,7 +45,7 @@ def test_a_threshold_is_in_the_rule_as_it_is_written(tmp_path: Path) -> None:
 
 def test_a_for_is_in_the_rule(tmp_path: Path) -> None:
     """As Prometheus writes durations."""
-    catalog, _ = overridden(tmp_path, "{HttpErrorsHigh: {for: 90m}}")
+    catalog, _ = overridden(tmp_path, "{HttpErrorsHigh: {for: 150m}}")
     rules = {each.path: each for each in iterate(catalog, PACKS)}["prometheus/rules/checkout.yml"]
     found = {rule["alert"]: rule for rule in yaml.safe_load(rules.content)["groups"][-1]["rules"]}
 
@@ -162,3 +162,50 @@ def test_a_for_of_days_is_refused(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path, SHOP.replace("tier: 2", "tier: 2\n    alerts: {ServiceDown: {for: 2d}}"))
 
     assert ["it waits for 2d, and that is more than a day; write a shorter for" in str(each) for each in validate(catalog, PACKS)] == [True]  # fmt: skip
+
+
+def keeps(rules: Mapping[str, Any], others: Mapping[str, Any]) -> set[str]:
+    """Give each alert of *rules* the expression and the `for` that it has in *others*; return those that differ."""
+    pairs = [(one, two) for group, other in zip(rules["groups"], others["groups"], strict=True) for one, two in zip(group["rules"], other["rules"], strict=True)]  # fmt: skip
+    found = {one["alert"] for one, two in pairs if one.get("alert") and (one["expr"], one.get("for")) != (two["expr"], two.get("for"))}  # fmt: skip
+    for one, two in pairs:
+        one |= {key: two[key] for key in ("expr", "for") if key in two}
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["0.6 times the threshold", "1.4 times the threshold", "a for of 150m"])
+def test_a_proof_notices_a_rule_that_is_not_overridden(
+    change: str, tmp_path: Path, tools: Mapping[str, Callable[[str], str]]
+) -> None:
+    """Every alert of every kind: where its rule stays as the pack has it, the proof of the override fails."""
+
+    def changes(kind: str) -> dict[str, str]:
+        if change.endswith("150m"):
+            return {
+                name: "{for: 150m}" for name in PACKS.alert_names(kind) if "Slo" not in name and "Traffic" not in name
+            }
+        own = {each.name: float(each.threshold.source) for pack in PACKS.of(kind) for each in pack.alerts if each.bound}
+        return {name: f"{{{key}: {own[name] * float(change[:3]) or 10:.9g}}}" for name, key in bounds(kind)}
+
+    text, _ = accepted(tmp_path, changes)
+    write(iterate(catalog_of(tmp_path, text), PACKS), tmp_path / "out")
+    plain = TEAMS + "".join(f"  {label}: {{kind: {label.split('-')[0]}, team: payments, {base}}}\n" for label, base in SERVICES.items())  # fmt: skip
+    own = {each.path: each.content for each in iterate(catalog_of(tmp_path, plain), PACKS)}
+    unnoticed = {}
+    for file in (tmp_path / "out/prometheus/rules").glob("[!_]*.yml"):
+        rules = yaml.safe_load(file.read_text())
+        moved = keeps(rules, yaml.safe_load(own[f"prometheus/rules/{file.name}"]))
+        file.write_text(yaml.safe_dump(rules, allow_unicode=True))
+        said = failed(tmp_path / "out", f"{file.stem}.*yml", tools["installed"]("promtool"))
+        unnoticed[file.stem] = [name for name in sorted(moved) if f'alertname=\\"{name}\\"' not in said]
+
+    assert {name: [] for name in unnoticed} == unnoticed
+
+
+def failed(folder: Path, pattern: str, tool: str) -> str:
+    """Return what promtool says of the tests that *pattern* names."""
+    files = sorted((folder / "prometheus/tests").glob(pattern))
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda file: subprocess.run([tool, "test", "rules", file], capture_output=True, text=True, check=False), files)  # fmt: skip
+    return "".join(one.stdout + one.stderr for one in done)
