@@ -6,8 +6,10 @@ from typing import Final
 
 from seawall.catalog import Catalog, Problem, Service, Severity
 
+from .alerts import active_override
 from .dialects import Dialect
 from .packs import Packs
+from .render import view
 from .slis import is_timed
 from .slo_facts import floor
 from .text import number
@@ -31,6 +33,7 @@ def _of(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:
     yield from _mitigations(service)
     yield from _dependencies(catalog, service)
     yield from _too_few(service, dialect)
+    yield from _without_effect(catalog, packs, service)
     # What answers with a status has somebody who asks.
     is_asked = dialect is not None and "status" in dialect.labels
     if service.tier == 1 and is_asked and not _seen_from_outside(catalog, packs, service):
@@ -42,6 +45,21 @@ def _mitigations(service: Service) -> Iterator[Told]:
     if service.tier == 1 and not service.runbook.mitigations:
         mend = "add runbook: mitigations: [{when: …, do: …}]"
         yield (), f"a tier-1 runbook needs a mitigation of its own; {mend}"
+
+
+def _without_effect(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:
+    """Overrides of alerts that the service does not have, such as one that stands in for an SLO where there is one."""
+    if not service.alerts:
+        return
+    given = {alert.name for alert in view(catalog, packs, service.name).alerts}
+    known = packs.alert_names(service.kind)
+    for name in service.alerts:
+        if name in known and name not in given and active_override(catalog, service, name).disabled is None:
+            why = f"seawall explain {name} {catalog.source} --service {service.name} says why"
+            yield (
+                ("alerts", name),
+                f"alerts.{name} has no effect: this service does not get the alert; take it out ({why})",
+            )
 
 
 def _dependencies(catalog: Catalog, service: Service) -> Iterator[Told]:

@@ -122,3 +122,13 @@ def test_a_tier_1_service_that_nothing_watches_from_outside_is_warned_of(tmp_pat
 def test_a_probe_by_an_slo_or_by_another_service_is_enough(services: list[str], tmp_path: Path) -> None:
     """A worker has no outside, and what is no tier 1 may do without."""
     assert [] == told(tmp_path, *services)
+
+
+def test_an_override_of_an_alert_that_the_service_does_not_get_is_told(tmp_path: Path) -> None:
+    """Such as one that an SLO replaces; not where it is switched off, which holds as well, or where it is there."""
+    overrides = "HttpErrorsHigh: {above: 0.2}, HttpLatencyHigh: {above: 2}, HttpCapacityNearLimit: {disabled: x}"
+    slos = "slos: {availability: {objective: 99}}"
+    [said] = told(tmp_path, f"a: {{{QUIET}, {slos}, alerts: {{{overrides}}}}}")
+    why = f"seawall explain HttpErrorsHigh {tmp_path}/catalog.yaml --service a says why"
+    mend = f"this service does not get the alert; take it out ({why})"
+    assert f'4: service "a": alerts.HttpErrorsHigh has no effect: {mend}' == said
