@@ -28,12 +28,23 @@ class Endpoint:
         self._registry = registry
         self._held: int | None = None
         self._patience = 0
+        self._left = False
 
     @guarded("serve /metrics")
     def begin(self) -> None:
         """Serve at once where that can be; the rest is done by a thread."""
         if not self._serves():
             begin(self._wait, "seawall-metrics")
+
+    def close(self) -> None:
+        """Free the port, and serve no more."""
+        self._left = True
+        server, self.server = self.server, None
+        if server is not None:
+            server.close()
+        if self._held is not None:
+            held, self._held = self._held, None
+            os.close(held)
 
     def forget(self) -> None:
         """Let go of everything in a forked child: what is open here is its parent's."""
@@ -47,7 +58,7 @@ class Endpoint:
     def _wait(self) -> None:
         while True:
             sleep(_TRY_SECONDS)
-            if self._serves():
+            if self._left or self._serves():
                 return
             self._registry.sample()  # what the one who serves cannot ask this process for
 

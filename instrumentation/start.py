@@ -25,6 +25,7 @@ from .logs import add_trace_ids
 from .memory import Memory
 from .points import SdkMetrics
 from .pools import watch_pools
+from .reloaders import before_reloaders
 from .rpc_server import RpcServerMetrics
 from .runtime import RuntimeMetrics
 from .scrape import ScrapeServer
@@ -130,6 +131,7 @@ def _begin(environ: Mapping[str, str], chosen: Chosen | None) -> None:
     activate_installed(environ)
     if settings.serves and not is_preloading():
         _serve(begun)
+    before_reloaders(lambda: _leave(begun))
     after_fork(lambda: _forget_parent(begun))
     atexit.register(_tell_siblings, registry)
 
@@ -144,6 +146,11 @@ def _group(settings: Settings) -> Callable[[], Path] | None:
 def _serve(begun: Instrumentation) -> None:
     begun.endpoint = Endpoint(begun.settings, begun.registry)
     begun.endpoint.begin()
+
+
+def _leave(begun: Instrumentation) -> None:
+    if begun.endpoint is not None:
+        begun.endpoint.close()
 
 
 def _forget_parent(begun: Instrumentation) -> None:
