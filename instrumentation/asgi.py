@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from .diagnostics import say_once
-from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, OTHER, SERVER_ERROR, HttpServerMetrics
+from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, OTHER, SERVER_ERROR, HttpServerMetrics, is_length
 from .tracing import ServerTracer, detach
 
 Scope = MutableMapping[str, Any]
@@ -153,11 +153,16 @@ class AsgiRequest:
     def _response_headers(self) -> tuple[str, int]:
         """Return the content encoding, and the bytes of the body: of a file that the server sends, what it is to be."""
         encoding, sent = "", self._sent
-        for name, value in self._headers:
-            if name == b"content-encoding":
-                encoding = value.decode("latin-1")
-            elif name == b"content-length" and not sent and self._scope.get("method") != "HEAD" and value.isdigit():
-                sent = int(value)
+        try:
+            for name, value in self._headers:
+                if name == b"content-encoding":
+                    encoding = value.decode("latin-1")
+                elif (
+                    name == b"content-length" and not sent and self._scope.get("method") != "HEAD" and is_length(value)
+                ):
+                    sent = int(value)
+        except Exception as problem:  # noqa: BLE001 - whatever they are, the request counts
+            say_once(f"Seawall could not read the headers of a response: {type(problem).__name__}: {problem}")
         return encoding, sent
 
     def _matched_route(self) -> str:

@@ -18,6 +18,7 @@ SERVER_ERROR: Final = 500
 BROKEN_OFF: Final = 0
 SIZE_BOUNDARIES: Final = tuple(float(4**power) for power in range(3, 14))  # bytes: 64 to 64 Mi
 
+_DIGITS: Final = 15  # of a length that can be true: a stranger may claim one that no sum can hold
 _SENT_SUM: Final = len(SIZE_BOUNDARIES) + 1
 _STATUS: Final = {BROKEN_OFF: "", **{code: str(code) for code in range(100, 600)}}
 _SCHEMES: Final = {"http": "http", "https": "https"}
@@ -33,6 +34,11 @@ _SIZED: Final = ("http.request.method", "http.route", "http.response.status_code
 def _failed_beside(labels: Labels) -> Labels:
     method, route, _, _, scheme, version = labels
     return (method, route, "500", "500", scheme, version)
+
+
+def is_length(said: str | bytes) -> bool:
+    """Whether a ``Content-Length`` is one that can be true."""
+    return said.isdigit() and said.isascii() and len(said) <= _DIGITS
 
 
 class Begun:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.propagators.textmap import Getter
+from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 from opentelemetry.trace.propagation import _SPAN_KEY
 
@@ -108,15 +108,21 @@ class ServerTracer:
         self._root_tracer = self._roots.tracer(self._tracer)
         # A span that nobody processes is not worth making; a provider of another make is taken at its word.
         self._processors: Any = getattr(provider, "_active_span_processor", None)
-        textmap = propagate.get_global_textmap()
+        self._follow(propagate.get_global_textmap())
+
+    def _follow(self, textmap: TextMapPropagator) -> None:
+        """Know what *textmap* reads."""
         fields = textmap.fields
         self._header_names = frozenset(field.lower().encode("latin-1") for field in fields)
         self._wsgi_names = tuple(wsgi_name(field) for field in fields)
         self._is_usual = is_usual(textmap)
+        self._textmap = textmap
 
     def begin_asgi(self, scope: MutableMapping[str, Any]) -> Begun:
         """Begin the trace of an ASGI request; nothing, and one log line, where a propagator or a sampler raises."""
         try:
+            if (textmap := propagate.get_global_textmap()) is not self._textmap:  # the application set its own since
+                self._follow(textmap)
             names = self._header_names
             headers: list[tuple[bytes, bytes]] = scope.get("headers") or []
             parent = None
@@ -134,6 +140,8 @@ class ServerTracer:
     def begin_wsgi(self, environ: Mapping[str, Any]) -> Begun:
         """Begin the trace of a WSGI request; nothing, and one log line, where a propagator or a sampler raises."""
         try:
+            if (textmap := propagate.get_global_textmap()) is not self._textmap:
+                self._follow(textmap)
             parent = None
             for name in self._wsgi_names:
                 if name in environ:

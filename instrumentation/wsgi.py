@@ -5,8 +5,8 @@ from time import perf_counter
 from typing import Any, Final
 
 from .diagnostics import say_once
-from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics
-from .tracing import ServerTracer, detach
+from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics, is_length
+from .tracing import ServerTracer, attach, detach, now
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -18,6 +18,8 @@ REQUEST_KEY: Final = "seawall.request"
 _CODES: Final = {str(code): code for code in range(100, 1000)}
 _TYPE, _LENGTH, _ENCODING = len("content-type"), len("content-length"), len("content-encoding")
 _NO_ENVIRON: Final[Environ] = {}
+_NO_BODY: Final = frozenset({204, 304})
+_END: Final[Any] = object()
 
 
 class WsgiRequest:
@@ -31,6 +33,7 @@ class WsgiRequest:
         "_start_response",
         "_started",
         "begun",
+        "context",
         "encoding",
         "error",
         "events",
@@ -52,6 +55,7 @@ class WsgiRequest:
         self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
+        self.context: Any = None  # what the body is made in; None where nobody traces
         self._metrics = metrics
         self._route_of = route_of
         self._environ = environ
@@ -69,15 +73,17 @@ class WsgiRequest:
             answer = self._start_response(status, headers)
         else:
             answer = self._start_response(status, headers, exc_info)
+            self.encoding, self.events, self.length = "", False, 0  # another response, in the place of the first
         try:
             self.status = _CODES.get(status[:3], 0)
-            for name, value in headers:
+            # What can be read once is the server's to read.
+            for name, value in headers if isinstance(headers, list | tuple) else ():
                 # Most names are told apart by their length alone.
                 length = len(name)
                 if length == _TYPE and name.lower() == "content-type":
                     self.events = "event-stream" in value and value.lower().startswith("text/event-stream")
                 elif length == _LENGTH and name.lower() == "content-length":
-                    self.length = int(value) if value.isdecimal() else 0
+                    self.length = _length(value)
                 elif length == _ENCODING and name.lower() == "content-encoding":
                     self.encoding = value
         except Exception as problem:  # noqa: BLE001 - the server judges the application's status and headers
@@ -102,7 +108,6 @@ class WsgiRequest:
         failure = "" if error is None else type(error).__qualname__
         try:
             environ, span = self._environ, self.span
-            length = environ.get("CONTENT_LENGTH")
             self._metrics.end(
                 self._begun,
                 self.route,
@@ -110,7 +115,7 @@ class WsgiRequest:
                 failure,
                 environ.get("SERVER_PROTOCOL", ""),
                 perf_counter() - self._started,
-                int(length) if length and length.isdecimal() else 0,
+                _length(environ.get("CONTENT_LENGTH")),
                 self.sent,
                 self.encoding,
                 None if span is None else span.sampled,
@@ -122,10 +127,12 @@ class WsgiRequest:
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
 
     def abandon(self) -> None:
-        """Count a request whose client left before the last byte."""
-        if not self.recorded:
+        """Count a request whose client left before the last byte; what has no body is complete without one."""
+        if self.recorded:
+            return
+        if self.status not in _NO_BODY and self._environ.get("REQUEST_METHOD") != "HEAD":
             self.status = CLIENT_CLOSED_REQUEST
-            self.close()
+        self.close()
 
 
 class _Body:
@@ -147,13 +154,34 @@ class _Body:
     def close(self) -> None:
         self._request.abandon()
         close = getattr(self._body, "close", None)
-        if close is not None:
+        if close is None:
+            return
+        context, self._request.context = self._request.context, None
+        token = None if context is None else attach(context)
+        try:
             close()
+        finally:
+            if token is not None:
+                detach(token)
 
 
 def _followed(chunks: Iterator[bytes], request: WsgiRequest) -> Iterator[bytes]:
+    # Most of an application may run here, and in any thread: each chunk is made in the request's trace.
+    context = request.context
+    token = None
     try:
-        for chunk in chunks:
+        while True:
+            if context is not None:
+                token = attach(context)
+            try:
+                chunk = next(chunks, _END)
+            finally:
+                if token is not None:
+                    # A span that the body is within goes on with its next chunk, and nowhere else.
+                    request.context = context = now()
+                    detach(token)
+            if chunk is _END:
+                break
             if chunk:
                 request.begun = True
                 if isinstance(chunk, bytes):
@@ -167,6 +195,10 @@ def _followed(chunks: Iterator[bytes], request: WsgiRequest) -> Iterator[bytes]:
         request.close(error)
         raise
     request.close()
+
+
+def _length(said: Any) -> int:
+    return int(said) if isinstance(said, str) and is_length(said) else 0
 
 
 def no_route(_: Environ) -> str:
@@ -198,6 +230,8 @@ def observing(
             request.span, token = tracer.begin_wsgi(environ)
         try:
             body = call(self, environ, request.start_response)
+            if token is not None:
+                request.context = now()
             return _follow(body, environ, request)
         except BaseException as error:
             request.close(error)
