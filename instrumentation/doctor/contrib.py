@@ -12,16 +12,11 @@ from opentelemetry.instrumentation import bootstrap_gen
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
+from seawall.instrumentation.entry_points import SEEN_ALREADY
+
 from .report import Suggestion
 
 PREFIX: Final = "opentelemetry-instrumentation-"
-# What they would tell, Seawall tells: requests, tasks and the process.
-_TOLD: Final = frozenset(
-    {
-        *("aiohttp-server", "asgi", "celery", "django", "falcon", "fastapi", "flask", "starlette", "wsgi"),
-        "system-metrics",
-    }
-)
 # Flask and uvicorn import it for their command lines; and nobody has Tortoise because of pydantic.
 _MEANINGLESS: Final = frozenset({("click", "click"), ("pydantic", "tortoiseorm")})
 # What a library stands on makes a second span of each of its calls.
@@ -42,7 +37,7 @@ def suggestions(imported: Collection[str], distributions: Mapping[str, list[str]
     found: dict[str, Suggestion] = {}
     for requirement, name in _published():
         library = _distribution(requirement)
-        if _plain(library) in wanted and name not in _TOLD and (_plain(library), name) not in _MEANINGLESS:
+        if _plain(library) in wanted and name not in SEEN_ALREADY and (_plain(library), name) not in _MEANINGLESS:
             found.setdefault(name, _suggestion(library, _version(library), name, requirement, active))
     for name in sorted(_STDLIB & set(imported)):
         found.setdefault(name, _suggestion(name, "", name, "", active))

@@ -8,14 +8,8 @@ from .application import Found
 from .contrib import active_names
 from .report import Twice
 
-_CONTRIB: Final = "opentelemetry.instrumentation."
-_SPANS: Final = "makes a second SERVER span of each request; what it counts is dropped"
-_TASK_SPANS: Final = "makes a second span of each task"
-# Of contrib's instrumentations, those that see what Seawall traces itself.
-_TRACED: Final = {
-    **dict.fromkeys(("aiohttp_server", "asgi", "django", "falcon", "fastapi", "flask", "starlette", "wsgi"), _SPANS),
-    "celery": _TASK_SPANS,
-}
+# Of contrib's instrumentations, the one that sees what Seawall traces and that does not stand aside for it.
+_TRACED: Final = {"celery": "makes a second span of each task"}
 _OWN_METRICS: Final = "counts each request once more, under names of its own and on a /metrics of its own"
 _DIALECT: Final = "take it out, or leave Seawall's rules with its names: `dialect: {}` in the catalog"
 # Middleware by the package that it is of: what it does, and what to do.
@@ -29,13 +23,6 @@ _MIDDLEWARE: Final[dict[str, tuple[str, str]]] = {
     "aiohttp_prometheus": (_OWN_METRICS, "take it out"),
     "litestar.plugins.prometheus": (_OWN_METRICS, "take it out"),
     "litestar.contrib.prometheus": (_OWN_METRICS, "take it out"),
-    "starlette.middleware.opentelemetry": (_SPANS, "take it out"),
-    "litestar.plugins.opentelemetry": (_SPANS, "take it out"),
-    "litestar.contrib.opentelemetry": (_SPANS, "take it out"),
-    "opentelemetry.instrumentation.asgi": (_SPANS, "take it out"),
-    "opentelemetry.instrumentation.wsgi": (_SPANS, "take it out"),
-    "opentelemetry.instrumentation.django": (_SPANS, "take it out"),
-    "opentelemetry.instrumentation.falcon": (_SPANS, "take it out"),
 }
 _TRACES: Final = "traces the same requests, for a backend of its own"
 # Agents that patch whatever is imported, by the module that only they import.
@@ -52,18 +39,15 @@ _ONE_OF_TWO: Final = "switch its tracing off, or Seawall's: OTEL_TRACES_SAMPLER=
 def twice(found: Found, middleware: Collection[str]) -> list[Twice]:
     """Return everything that sees the application's requests beside Seawall."""
     seen: dict[str, Twice] = {}
-    for each in (*_contrib(found), *_by_middleware(middleware), *_native(found.app), *_agents(), *_sentry()):
+    for each in (*_contrib(), *_by_middleware(middleware), *_native(found.app), *_agents(), *_sentry()):
         seen.setdefault(each["what"], each)
     return list(seen.values())
 
 
-def _contrib(found: Found) -> Iterator[Twice]:
+def _contrib() -> Iterator[Twice]:
     for name in sorted(active_names() & _TRACED.keys()):
         what = f"opentelemetry-instrumentation-{name.replace('_', '-')}"
         yield {"what": what, "does": _TRACED[name], "mend": f"leave its instrument() out, or set {_disabling(name)}"}
-    if getattr(found.app, "_is_instrumented_by_opentelemetry", False):
-        what = f"opentelemetry-instrumentation-{found.kind.library}"
-        yield {"what": what, "does": _SPANS, "mend": "leave its instrument_app() out"}
 
 
 def _disabling(name: str) -> str:
