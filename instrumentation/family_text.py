@@ -14,7 +14,13 @@ _TOGETHER: Final[dict[str, Callable[[Iterable[float]], float]]] = {"sum": math.f
 
 
 def escape(value: str) -> str:
-    """Return *value* as it stands between the quotes of a label."""
+    """Return *value* as it stands between the quotes of a label.
+
+    A name from the environment or the file system may hold what UTF-8 cannot: it is written as its number, so that two
+    of them stay two series.
+    """
+    if not value.isascii():
+        value = value.encode(errors="backslashreplace").decode()
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
