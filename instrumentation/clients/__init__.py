@@ -16,6 +16,7 @@ from seawall.instrumentation.db_client import DbClientMetrics
 from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.http_client import HttpClientMetrics
 from seawall.instrumentation.http_server import METHODS
+from seawall.instrumentation.rpc_client import RpcClientMetrics
 
 __all__ = ["HOOKS", "Clients"]
 
@@ -32,6 +33,8 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "redis.asyncio.cluster": ("redis", "hook_async_cluster"),
     "psycopg": ("psycopg", "hook_driver"),
     "asyncpg": ("asyncpg", "hook_driver"),
+    "grpc._channel": ("grpc", "hook_channel"),
+    "grpc.aio._channel": ("grpc", "hook_aio"),
     "sqlalchemy.engine.interfaces": ("sqlalchemy", "hook_engines"),
 }
 
@@ -42,11 +45,12 @@ class Clients:
     def __init__(self, methods: frozenset[str] = METHODS) -> None:
         self.http = HttpClientMetrics(methods)
         self.db = DbClientMetrics()
+        self.rpc = RpcClientMetrics()
 
     @property
     def families(self) -> Iterable[Family]:
         """Everything to expose."""
-        return (*self.http.families, *self.db.families)
+        return (*self.http.families, *self.db.families, *self.rpc.families)
 
     def hook(self) -> None:
         """Wait for each library's import; one that is imported already is hooked at once."""

@@ -128,6 +128,8 @@ def _families(library: str, measure: str) -> Iterable[Family]:
     is_database = library in _DATABASES
     if measure == "calls":
         calls = clients.Clients()
+        if library == "grpc":
+            return calls.rpc.families
         return calls.db.families if is_database else calls.http.families
     made = pools.PoolMetrics()
     return made.database.families if is_database else made.http.families

@@ -1,0 +1,179 @@
+"""gRPC calls that the application makes, against a real server: each counts once, and carries its trace on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import grpc
+import grpc._channel
+import grpc.aio
+import grpc.aio._channel
+import pytest
+from opentelemetry.context import attach, detach
+from opentelemetry.semconv._incubating.metrics import rpc_metrics
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from servers import eventually
+
+from seawall.instrumentation.clients import Clients
+from seawall.instrumentation.clients import grpc as hooks
+from seawall.instrumentation.exposition import Registry
+from seawall.instrumentation.rpc_client import RpcClientMetrics, _address
+
+KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
+TRACE = 0x0AF7651916CD43DD8448EB211C80319C
+Count = Callable[[], Counter[str]]
+
+
+def _answer(request: bytes, context: Any) -> bytes:
+    if request == b"missing":
+        context.abort(grpc.StatusCode.NOT_FOUND, "none")
+    if request == b"slow":
+        gone = Event()
+        if context.add_callback(gone.set):
+            gone.wait(20)
+    sent = dict(context.invocation_metadata())
+    return f"{sent.get('traceparent', '')} {sent.get('own', '')}".encode()
+
+
+def _handler(kind: str) -> Any:
+    def call(request: Any, context: Any) -> Any:
+        return _answer(request if kind.startswith("unary") else next(request), context)
+
+    def stream(request: Any, context: Any) -> Iterator[bytes]:
+        yield call(request, context)
+
+    return getattr(grpc, f"{kind}_rpc_method_handler")(stream if kind.endswith("stream") else call)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server with a method of each kind."""
+    server = grpc.server(ThreadPoolExecutor(4))
+    methods = {kind: _handler(kind) for kind in KINDS}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Stock", methods),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(None).wait()
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Count:
+    """Hook in for one test; return what asks for the counts by method, code and error."""
+    clients, registry = Clients(), Registry()
+    registry.add(*clients.rpc.families)
+    for module in (grpc._channel, grpc.aio._channel):
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__name__.endswith("MultiCallable"):
+                for name in {"__call__", "with_call", "future"} & set(vars(kind)):
+                    monkeypatch.setattr(kind, name, vars(kind)[name])
+    hooks.hook_channel(grpc._channel, clients)
+    hooks.hook_aio(grpc.aio._channel, clients)
+
+    def ask() -> Counter[str]:
+        found: Counter[str] = Counter()
+        for line in registry.render().decode().splitlines():
+            if line.startswith("rpc_client_call_duration_seconds_count"):
+                labels = dict(pair.split("=", 1) for pair in line[line.index("{") + 1 : line.index("}")].split(","))
+                name = " ".join(
+                    labels[each].strip('"') or "-" for each in ("rpc_method", "rpc_response_status_code", "error_type")
+                )
+                found[name] += int(float(line.rpartition(" ")[2]))
+        return +found
+
+    return ask
+
+
+def _call(channel: grpc.Channel, kind: str, request: bytes, **options: Any) -> bytes:
+    made = getattr(channel, kind)(f"/shop.Stock/{kind}")
+    answer = made(
+        request if kind.startswith("unary") else iter((request,)), timeout=options.pop("timeout", 20), **options
+    )
+    return b"".join(answer) if kind.endswith("stream") else bytes(answer)
+
+
+async def _call_aio(port: int, kind: str, request: bytes, **options: Any) -> bytes:
+    async def requests() -> AsyncIterator[bytes]:
+        yield request
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        made = getattr(channel, kind)(f"/shop.Stock/{kind}")
+        call = made(request if kind.startswith("unary") else requests(), timeout=options.pop("timeout", 20), **options)
+        return b"".join([each async for each in call]) if kind.endswith("stream") else bytes(await call)
+
+
+def _any_call(port: int, aio: bool, kind: str, request: bytes, **options: Any) -> bytes:
+    if aio:
+        return asyncio.run(_call_aio(port, kind, request, **options))
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        return _call(channel, kind, request, **options)
+
+
+def test_the_name_is_the_conventions_own() -> None:
+    """rpc.client.call.duration, in seconds."""
+    duration = RpcClientMetrics().duration
+
+    assert (rpc_metrics.RPC_CLIENT_CALL_DURATION, "s") == (duration.metric, duration.unit)
+
+
+@pytest.mark.parametrize("aio", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_counts_once_and_carries_the_trace(port: int, counts: Count, kind: str, aio: bool) -> None:
+    """The user's own metadata stays beside the trace."""
+    span = NonRecordingSpan(SpanContext(TRACE, 7, False, TraceFlags(1)))
+    token = attach(set_span_in_context(span))
+    try:
+        answer = _any_call(port, aio, kind, b"seven", metadata=(("own", "kept"),))
+    finally:
+        detach(token)
+    eventually(lambda: bool(counts()))
+
+    assert f"00-{TRACE:032x}-{7:016x}-01 kept".encode() == answer
+    assert {f"shop.Stock/{kind} OK -": 1} == counts()
+
+
+@pytest.mark.parametrize("aio", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("request_", "timeout", "code"), [(b"missing", 20, "NOT_FOUND"), (b"slow", 0.2, "DEADLINE_EXCEEDED")]
+)
+def test_a_failure_counts_by_its_code(
+    port: int, counts: Count, kind: str, aio: bool, request_: bytes, timeout: float, code: str
+) -> None:
+    """The exception is the library's own."""
+    with pytest.raises(grpc.RpcError) as caught:
+        _any_call(port, aio, kind, request_, timeout=timeout)
+    eventually(lambda: bool(counts()))
+
+    assert code == caught.value.code().name
+    assert {f"shop.Stock/{kind} {code} {code}": 1} == counts()
+
+
+def test_a_cancelled_future_counts_once(port: int, counts: Count) -> None:
+    """It ends when it is cancelled."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        future = channel.unary_unary("/shop.Stock/unary_unary")(b"seven") and channel.unary_unary(
+            "/shop.Stock/unary_unary"
+        ).future(b"slow", timeout=20)
+        future.cancel()
+        eventually(lambda: 2 == sum(counts().values()))
+
+    assert {"shop.Stock/unary_unary OK -": 1, "shop.Stock/unary_unary CANCELLED CANCELLED": 1} == counts()
+
+
+@pytest.mark.parametrize(
+    ("target", "peer"),
+    [
+        ("stock:50051", ("stock", "50051")),
+        ("dns:///stock:50051", ("stock", "50051")),
+        ("ipv6:[::1]:50051", ("[::1]", "50051")),
+        ("unix:/run/stock", ("/run/stock", "")),
+        ("stock", ("stock", "")),
+    ],
+)
+def test_a_target_is_an_address_and_a_port(target: str, peer: tuple[str, str]) -> None:
+    """Whatever resolver it names."""
+    assert peer == _address(target)
