@@ -155,13 +155,11 @@ def test_a_failure_counts_by_its_code(
 def test_a_cancelled_future_counts_once(port: int, counts: Count) -> None:
     """It ends when it is cancelled."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        future = channel.unary_unary("/shop.Stock/unary_unary")(b"seven") and channel.unary_unary(
-            "/shop.Stock/unary_unary"
-        ).future(b"slow", timeout=20)
+        future = channel.unary_unary("/shop.Stock/unary_unary").future(b"slow", timeout=20)
         future.cancel()
-        eventually(lambda: 2 == sum(counts().values()))
+        eventually(lambda: bool(counts()))
 
-    assert {"shop.Stock/unary_unary OK -": 1, "shop.Stock/unary_unary CANCELLED CANCELLED": 1} == counts()
+    assert {"shop.Stock/unary_unary CANCELLED CANCELLED": 1} == counts()
 
 
 @pytest.mark.parametrize(
@@ -177,3 +175,41 @@ def test_a_cancelled_future_counts_once(port: int, counts: Count) -> None:
 def test_a_target_is_an_address_and_a_port(target: str, peer: tuple[str, str]) -> None:
     """Whatever resolver it names."""
     assert peer == _address(target)
+
+
+class _Through(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(details, request)
+
+
+class _ThroughAio(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(details, request)
+
+
+def test_a_call_behind_interceptors_counts_once(counts: Count) -> None:
+    """Nobody listens: both kinds of channels say so, and so does the count."""
+
+    async def call() -> None:
+        async with grpc.aio.insecure_channel("127.0.0.1:1", interceptors=[_ThroughAio()]) as channel:
+            await channel.unary_unary("/shop.Stock/Aio")(b"", timeout=20)
+
+    with pytest.raises(grpc.RpcError):
+        asyncio.run(call())
+    with (
+        grpc.intercept_channel(grpc.insecure_channel("127.0.0.1:1"), _Through()) as channel,
+        pytest.raises(grpc.RpcError),
+    ):
+        channel.unary_unary("/shop.Stock/Sync")(b"", timeout=20)
+    eventually(lambda: 2 == sum(counts().values()))
+
+    assert {f"shop.Stock/{kind} UNAVAILABLE UNAVAILABLE": 1 for kind in ("Aio", "Sync")} == counts()
+
+
+def test_a_stream_that_nobody_holds_is_cancelled(port: int, counts: Count) -> None:
+    """Counting keeps no call alive."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        channel.unary_stream("/shop.Stock/unary_stream")(b"slow", timeout=20)
+        eventually(lambda: bool(counts()))
+
+    assert {"shop.Stock/unary_stream CANCELLED CANCELLED": 1} == counts()
