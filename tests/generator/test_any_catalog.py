@@ -48,7 +48,7 @@ def _thresholds(template: AlertTemplate) -> st.SearchStrategy[float]:
     limits, bound = template.limits, template.bound
     least = limits.least if limits.least is not None else (limits.over or 0.0) + 1e-6
     most = limits.under - 1e-6 if limits.under is not None else 1e6
-    numbers = st.floats(least, most)
+    numbers = st.floats(least, most).filter(lambda each: not 0 < abs(each) < 1e-9)
     readable = numbers.map(lambda number: min(max(float(f"{number:.3g}"), least), most))
     return st.one_of(numbers, readable).filter(
         lambda number: limits.longest(bound, number) >= template.for_.seconds  # else the pack's own for is too long

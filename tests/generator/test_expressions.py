@@ -123,7 +123,7 @@ def test_times_are_in_the_windows_zone_else_in_the_teams(
 def test_a_window_ends_after_it_begins_in_any_zone(begin: datetime, minutes: int, zone: str) -> None:
     """Also over a change of the clock: the seconds are those of the same wall clock in UTC."""
     window = Maintenance.model_validate(
-        {"from": begin, "to": begin + timedelta(minutes=minutes), "reason": "", "timezone": zone}
+        {"from": begin, "to": begin + timedelta(minutes=minutes), "reason": "a new rack", "timezone": zone}
     )
     found = Catalog.model_validate(
         {"seawall": 1, "teams": {"a": {}}, "services": {"db": {"kind": "redis", "team": "a"}}}

@@ -49,7 +49,7 @@ def test_a_for_is_in_the_rule(tmp_path: Path) -> None:
     rules = {each.path: each for each in iterate(catalog, PACKS)}["prometheus/rules/checkout.yml"]
     found = {rule["alert"]: rule for rule in yaml.safe_load(rules.content)["groups"][-1]["rules"]}
 
-    assert "1h30m" == found["HttpErrorsHigh"]["for"]
+    assert "2h30m" == found["HttpErrorsHigh"]["for"]
 
 
 def test_a_severity_is_in_the_labels(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ SERVERS = {
     "flask-reload": ("-m", "flask", "--app", "reloaded_app", "run", "--reload", "--port", "{port}"),
     "django": ("reloaded_app.py", "runserver", "127.0.0.1:{port}"),
     "uvicorn": ("-m", "uvicorn", "--reload", "--interface", "wsgi", "--port", "{port}", "reloaded_app:app"),
-    "run-flask": ("-m", "seawall.cli", "run", "--", "flask", "--app", "reloaded_app", "run", "--debug", "--port", "{port}"),
+    "run-flask": ("-m", "seawall.cli", "run", "--", sys.executable, "-m", "flask", "--app", "reloaded_app", "run", "--debug", "--port", "{port}"),
 }  # fmt: skip
 
 

@@ -33,12 +33,14 @@ def test_the_render_bench_counts_what_it_renders() -> None:
 
 
 def test_the_import_bench_sets_the_import_beside_what_it_stands_on() -> None:
-    """More modules than the SDK alone, and none for nothing."""
+    """Alone, and within workers: more modules each, and none for nothing."""
     shown = bench("import", "--runs", "1")
 
-    assert int(row(shown, "import seawall.auto")[4]) > 0
-    assert int(row(shown, "OpenTelemetry's SDK alone")[4]) > 0
-    assert ["0", "0.00"] == row(shown, "nothing")[4:]
+    sdk, alone = (int(row(shown, name)[3]) for name in ("OpenTelemetry's SDK alone", "import seawall.auto"))
+    assert 0 < sdk < alone
+    for framework in ("FastAPI", "Flask"):
+        assert int(row(shown, framework)[3]) < int(row(shown, f"{framework} with the import")[3])
+    assert ["0", "+0.0", "+0.0", "nothing"] == row(shown, "nothing")[3:]
 
 
 @pytest.mark.e2e
@@ -80,10 +82,20 @@ def test_what_a_bench_cannot_have_it_says(
 def test_the_requests_bench_sets_every_way_beside_the_bare_application() -> None:
     """A table a framework; a peer that is not installed is named, and never a row."""
     shown = bench("requests", "--rounds", "1", "--requests", "20")
-    for title in ("FastAPI", "Flask"):
-        part = shown[shown.index(f"{title}: 1 rounds of 20 requests") :]
+    for title in ("FastAPI", "Flask", "Django"):
+        part = shown[shown.index(f"{title}, 1 route: 1 rounds of 20 requests") :]
         assert "1.00" == row(part, "bare")[3]
         for share in ("metrics only", "1 %", "traced"):
             assert float(row(part, f"Seawall, {share}")[1]) > 0
     for peer in ("contrib, metrics only", "starlette_exporter"):
         assert re.search(rf"^{peer}(: missing \w+|\s+\d)", shown, re.MULTILINE)
+
+
+def test_the_page_bench_sets_the_page_beside_prometheus_client() -> None:
+    """Of one process and of four workers, of as many series."""
+    shown = bench("page", "--series", "2000", "--rounds", "1")
+    for workers in ("", ", 4 workers"):
+        ours, theirs = (row(shown, f"{name}{workers}") for name in ("Seawall", "prometheus_client"))
+        assert "1.000" == theirs[5]
+        assert 0 < float(ours[5]) < 1
+        assert 0 < float(ours[3]) <= float(theirs[3]) * 1.2
