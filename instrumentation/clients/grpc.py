@@ -1,7 +1,7 @@
 """gRPC, sync and aio: each call of a channel, beneath the interceptors that a sync channel's user has."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from time import perf_counter
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ _METADATA: Final = 2  # its place behind the request and the timeout, where it i
 # Counts a call that ended with a code.
 End = Callable[[Any], None]
 Observe = Callable[[Any], End]
+# Makes a call, and has its end counted.
+Run = Callable[[Callable[[], Any], End], Any]
 
 
 def hook_channel(module: Any, clients: Clients) -> None:
@@ -28,14 +30,14 @@ def hook_channel(module: Any, clients: Clients) -> None:
     for name in ("_UnaryUnaryMultiCallable", "_StreamUnaryMultiCallable"):
         kind = getattr(module, name)
         for method in ("__call__", "with_call"):
-            _hook_blocking(kind, method, observe, grpc.RpcError)
-        _hook_pending(kind, "future", observe, _end_later)
+            _hook(kind, method, observe, _blocking(grpc.RpcError))
+        _hook(kind, "future", observe, _pending(_end_later))
     for name in (
         "_UnaryStreamMultiCallable",
         "_SingleThreadedUnaryStreamMultiCallable",
         "_StreamStreamMultiCallable",
     ):
-        _hook_pending(getattr(module, name), "__call__", observe, _end_later)
+        _hook(getattr(module, name), "__call__", observe, _pending(_end_later))
 
 
 def hook_aio(module: Any, clients: Clients) -> None:
@@ -45,7 +47,7 @@ def hook_aio(module: Any, clients: Clients) -> None:
         return _observe(clients, callable_._method, callable_._channel.target)
 
     for kind in ("UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"):
-        _hook_pending(getattr(module, f"{kind}MultiCallable"), "__call__", observe, _end_aio_later)
+        _hook(getattr(module, f"{kind}MultiCallable"), "__call__", observe, _pending(_end_aio_later))
 
 
 def _observe(clients: Clients, method: Any, target: Any) -> End:
@@ -60,7 +62,7 @@ def _observe(clients: Clients, method: Any, target: Any) -> End:
     return end
 
 
-def _hook_blocking(owner: Any, name: str, observe: Observe, rpc_error: type[Exception]) -> None:
+def _hook(owner: Any, name: str, observe: Observe, run: Run) -> None:
     original = owner.__dict__[name]
     begin = guarded("count a call")(observe)
 
@@ -70,32 +72,31 @@ def _hook_blocking(owner: Any, name: str, observe: Observe, rpc_error: type[Exce
         if end is None:
             return original(self, *given, **named)
         given, named = _carried(given, named)
+        return run(partial(original, self, *given, **named), end)
+
+    replace(owner, name, call)
+
+
+def _blocking(rpc_error: type[Exception]) -> Run:
+    def run(call: Callable[[], Any], end: End) -> Any:
         try:
-            result = original(self, *given, **named)
+            result = call()
         except rpc_error as error:
             _end_failed(end, error)
             raise
         _end_ok(end)
         return result
 
-    replace(owner, name, call)
+    return run
 
 
-def _hook_pending(owner: Any, name: str, observe: Observe, follow: Callable[[Any, End], None]) -> None:
-    original = owner.__dict__[name]
-    begin = guarded("count a call")(observe)
-
-    @wraps(original)
-    def call(self: Any, *given: Any, **named: Any) -> Any:
-        end = None if is_suppressed() else begin(self)
-        if end is None:
-            return original(self, *given, **named)
-        given, named = _carried(given, named)
-        made = original(self, *given, **named)
+def _pending(follow: Callable[[Any, End], None]) -> Run:
+    def run(call: Callable[[], Any], end: End) -> Any:
+        made = call()
         follow(made, end)
         return made
 
-    replace(owner, name, call)
+    return run
 
 
 @guarded("count a call")
