@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from servers import Scrape, connects, eventually, free_port, get, parse
 
@@ -133,9 +134,20 @@ def application(
         assert running.poll() is None, log.read_text(errors="replace")
         yield Application(ports.own, ports.metrics, log, running)
     finally:
+        family = _children(running.pid)
         running.terminate()
         try:
             running.wait(10)
         except subprocess.TimeoutExpired:
+            family += _children(running.pid)
             running.kill()
             running.wait()
+        for child in family:  # a server that had to be killed leaves its workers
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
