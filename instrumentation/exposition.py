@@ -98,7 +98,7 @@ class Registry:
         self.sample()
         for family in self.families:
             self._overflow.add((family.name,), 0)
-        # A name from the environment or the file system may hold what UTF-8 cannot; the page is worth more than it.
+        # A help text of the application's may hold what UTF-8 cannot; the page is worth more than it.
         # Each line is written as soon as it is made: a page of many megabytes is in memory once, not three times.
         page = BytesIO()
         for line in self._lines(openmetrics):
