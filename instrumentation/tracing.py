@@ -26,18 +26,25 @@ _variable: Final = getattr(contexts._RUNTIME_CONTEXT, "_current_context", None)
 _holder: Final[Any] = _variable if isinstance(_variable, ContextVar) else None
 attach: Final[Callable[[Context], Any]] = _holder.set if _holder else contexts.attach
 now: Final[Callable[[], Context]] = _holder.get if _holder else contexts.get_current
-_reset: Final[Callable[[Any], None]] = _holder.reset if _holder else contexts.detach
+reset: Final[Callable[[Any], None]] = _holder.reset if _holder else contexts.detach
 
 
 def detach(token: Any) -> None:
-    """Put the context back to what it was before *token* was made."""
+    """Put the context back to what it was before *token* was made, as *reset* does, in whatever context."""
     try:  # noqa: SIM105 - costs less
-        _reset(token)
+        reset(token)
     except ValueError:  # a coroutine that is closed from elsewhere ends in another context than it began in
         pass
 
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+
+class _UnknownProcessors:
+    _span_processors: Final = (None,)
+
+
+_UNKNOWN_PROCESSORS: Final = _UnknownProcessors()
 
 
 class _AsgiHeaders(Getter[Headers]):
@@ -107,7 +114,8 @@ class ServerTracer:
         self._tracer = provider.get_tracer(SCOPE_NAME)
         self._root_tracer = self._roots.tracer(self._tracer)
         # A span that nobody processes is not worth making; a provider of another make is taken at its word.
-        self._processors: Any = getattr(provider, "_active_span_processor", None)
+        processors: Any = getattr(provider, "_active_span_processor", None)
+        self._processors: Any = processors if hasattr(processors, "_span_processors") else _UNKNOWN_PROCESSORS
         self._follow(propagate.get_global_textmap())
 
     def _follow(self, textmap: TextMapPropagator) -> None:
@@ -156,12 +164,9 @@ class ServerTracer:
         except Exception as problem:  # noqa: BLE001 - the application comes first
             return _say(problem)
 
-    def _exports(self) -> bool:
-        return getattr(self._processors, "_span_processors", True) != ()
-
     def _may_wait(self) -> bool:
         """Whether a caller's trace can be read when somebody asks for it, and baggage alone cannot."""
-        return self._is_usual and not self._exports() and not now()
+        return self._is_usual and not self._processors._span_processors and not now()
 
     def _unread(self, carried: Callable[[], Context]) -> Begun:
         span = Unrecorded(self._roots, self._roots.draw(HALF), carried)
@@ -172,11 +177,11 @@ class ServerTracer:
         bound, current = self._roots.bound, now()
         if parent is None and not current:
             lower = self._roots.draw(HALF)
-            if not self._exports() or (bound is not None and lower >= bound):
+            if (bound is not None and lower >= bound) or not self._processors._span_processors:
                 return None, attach(Context({_SPAN_KEY: Unrecorded(self._roots, lower)}))
         elif parent is not None and self._roots.follows(parent):
             return None, attach(parent)
-        elif not self._exports():
+        elif not self._processors._span_processors:
             context = current if parent is None else parent
             if not trace.get_current_span(context).get_span_context().is_valid:
                 context = trace.set_span_in_context(Unrecorded(self._roots, self._roots.draw(HALF)), context)

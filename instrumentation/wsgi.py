@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from .diagnostics import say_once
 from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics, is_length
-from .tracing import ServerTracer, attach, detach, now
+from .tracing import ServerTracer, attach, detach, now, reset
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -20,6 +20,8 @@ _TYPE, _LENGTH, _ENCODING = len("content-type"), len("content-length"), len("con
 _NO_ENVIRON: Final[Environ] = {}
 _NO_BODY: Final = frozenset({204, 304})
 _END: Final[Any] = object()
+_NOT_WHOLE: Final[tuple[object, Iterable[bytes | str]]] = (_END, ())
+_SEQUENCES: Final = (list, tuple)
 
 
 class WsgiRequest:
@@ -43,6 +45,7 @@ class WsgiRequest:
         "sent",
         "span",
         "status",
+        "whole",
     )
 
     def __init__(self, metrics: HttpServerMetrics, route_of: RouteOf, environ: Environ, start: StartResponse) -> None:
@@ -50,11 +53,12 @@ class WsgiRequest:
         self.begun = False
         self.encoding = ""
         self.events = False
-        self.length = 0
+        self.length: Any = None  # as the header says it
         self.sent = 0
         self.route = ""
         self.error: BaseException | None = None
         self.span: Any = None
+        self.whole = _NOT_WHOLE  # a body that stands before the response begins, and its chunks
         self.context: Any = None  # what the body is made in; None where nobody traces
         self._metrics = metrics
         self._route_of = route_of
@@ -73,17 +77,17 @@ class WsgiRequest:
             answer = self._start_response(status, headers)
         else:
             answer = self._start_response(status, headers, exc_info)
-            self.encoding, self.events, self.length = "", False, 0  # another response, in the place of the first
+            self.encoding, self.events, self.length = "", False, None  # another response, in the place of the first
         try:
             self.status = _CODES.get(status[:3], 0)
             # What can be read once is the server's to read.
-            for name, value in headers if isinstance(headers, list | tuple) else ():
+            for name, value in headers if isinstance(headers, _SEQUENCES) else ():
                 # Most names are told apart by their length alone.
                 length = len(name)
                 if length == _TYPE and name.lower() == "content-type":
                     self.events = "event-stream" in value and value.lower().startswith("text/event-stream")
                 elif length == _LENGTH and name.lower() == "content-length":
-                    self.length = _length(value)
+                    self.length = value
                 elif length == _ENCODING and name.lower() == "content-encoding":
                     self.encoding = value
         except Exception as problem:  # noqa: BLE001 - the server judges the application's status and headers
@@ -108,6 +112,7 @@ class WsgiRequest:
         failure = "" if error is None else type(error).__qualname__
         try:
             environ, span = self._environ, self.span
+            received = environ.get("CONTENT_LENGTH")
             self._metrics.end(
                 self._begun,
                 self.route,
@@ -115,13 +120,14 @@ class WsgiRequest:
                 failure,
                 environ.get("SERVER_PROTOCOL", ""),
                 perf_counter() - self._started,
-                _length(environ.get("CONTENT_LENGTH")),
+                _length(received) if received else 0,
                 self.sent,
                 self.encoding,
                 None if span is None else span.sampled,
             )
             if span is not None:
                 span.end(self.route, status, failure, error)
+            self.whole = _NOT_WHOLE
             self._environ = _NO_ENVIRON  # which holds this request: together they would wait for the garbage collector
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
@@ -229,32 +235,43 @@ def observing(
         if tracer is not None:
             request.span, token = tracer.begin_wsgi(environ)
         try:
-            body = call(self, environ, request.start_response)
-            if token is not None:
-                request.context = now()
-            return _follow(body, environ, request)
+            return _follow(call(self, environ, request.start_response), environ, request, token is not None)
         except BaseException as error:
             request.close(error)
             raise
         finally:
             if token is not None:
-                detach(token)
+                reset(token)
 
     return __call__
 
 
-def _size(body: Iterable[bytes]) -> int:
-    return sum(len(chunk) for chunk in body if isinstance(chunk, bytes))
+def _size(chunks: Iterable[bytes | str]) -> int:
+    size = 0
+    for chunk in chunks:
+        if isinstance(chunk, bytes):
+            size += len(chunk)
+        elif isinstance(chunk, str):  # which a framework encodes as it goes
+            size += len(chunk.encode())
+    return size
 
 
-def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest) -> Iterable[bytes]:
-    wrapper = environ.get("wsgi.file_wrapper")
-    sends_file = isinstance(wrapper, type) and isinstance(body, wrapper)
-    if sends_file or isinstance(body, list | tuple):
-        # The whole body stands: wrapped, the server could neither count its length nor send the file by itself.
-        request.sent = request.length if sends_file else _size(body)
+def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest, is_traced: bool) -> Iterable[bytes]:
+    whole, chunks = request.whole
+    if body is whole:
+        if request.status not in _NO_BODY and environ.get("REQUEST_METHOD") != "HEAD":
+            request.sent = _size(chunks)
         request.close()
         return body
+    wrapper = environ.get("wsgi.file_wrapper")
+    sends_file = isinstance(wrapper, type) and isinstance(body, wrapper)
+    if sends_file or isinstance(body, _SEQUENCES):
+        # The whole body stands: wrapped, the server could neither count its length nor send the file by itself.
+        request.sent = _length(request.length) if sends_file else _size(body)
+        request.close()
+        return body
+    if is_traced:
+        request.context = now()
     return _Body(body, request)
 
 

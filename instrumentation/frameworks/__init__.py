@@ -29,6 +29,7 @@ HOOKS: Final[dict[str, tuple[str, str]]] = {
     "fastapi.routing": ("fastapi", "hook_routes"),
     "flask.app": ("flask", "hook_application"),
     "werkzeug.middleware.dispatcher": ("flask", "hook_dispatcher"),
+    "werkzeug.wrappers.response": ("flask", "hook_responses"),
     "django.core.handlers.wsgi": ("django", "hook_wsgi"),
     "django.core.handlers.asgi": ("django", "hook_asgi"),
     "django.core.handlers.base": ("django", "hook_resolver"),

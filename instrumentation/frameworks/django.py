@@ -4,7 +4,7 @@ import sys
 from functools import lru_cache, wraps
 from typing import Any, Final
 
-from seawall.instrumentation import asgi
+from seawall.instrumentation import asgi, wsgi
 from seawall.instrumentation.diagnostics import say_once
 from seawall.instrumentation.wrapping import replace
 
@@ -15,8 +15,19 @@ _PATTERNS_KEPT: Final = 4096  # they stand in the code, so that these are all of
 
 
 def hook_wsgi(module: Any, telemetry: Telemetry) -> None:
-    """Count what Django answers behind a WSGI server."""
+    """Count what Django answers behind a WSGI server; a response that stands before it begins is not followed."""
     observe_wsgi(module.WSGIHandler, telemetry, noted_route)
+    original = module.WSGIHandler.get_response
+
+    @wraps(original)
+    def get_response(self: Any, request: Any) -> Any:
+        response = original(self, request)
+        counted = request.META.get(wsgi.REQUEST_KEY)
+        if counted is not None and response.streaming is False:
+            counted.whole = (response, response)
+        return response
+
+    module.WSGIHandler.get_response = get_response
 
 
 def hook_asgi(module: Any, telemetry: Telemetry) -> None:

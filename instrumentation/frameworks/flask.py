@@ -30,6 +30,22 @@ def hook_dispatcher(module: Any, _: Telemetry) -> None:
     replace(module.DispatcherMiddleware, "__call__", __call__)
 
 
+def hook_responses(module: Any, _: Telemetry) -> None:
+    """Know the responses of werkzeug's whose body stands before they begin: nothing of it has to be followed."""
+    original = module.Response.get_app_iter
+
+    @wraps(original)
+    def get_app_iter(self: Any, environ: wsgi.Environ) -> Any:
+        body = original(self, environ)
+        request = environ.get(wsgi.REQUEST_KEY)
+        # What is to be called in the end belongs to the request's trace.
+        if request is not None and type(self.response) is list and not self._on_close:
+            request.whole = (body, self.response)
+        return body
+
+    replace(module.Response, "get_app_iter", get_app_iter)
+
+
 def flask_route(environ: wsgi.Environ) -> str:
     """Return the template of the rule that Flask matched, under the mount that dispatched to it; "" for none."""
     request = environ.get("werkzeug.request")
