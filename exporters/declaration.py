@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Final, Literal, Protocol
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
@@ -30,15 +30,31 @@ class MetricInfo:
 
     def samples(self, values: Mapping[Labels, float | None]) -> Metric:
         """Return the family with a sample for each tuple of label values; None is no sample, never zero."""
+        is_plain = self.type == "counter" and not self.name.endswith("_total")
         metric = Metric(
             self.name.removesuffix("_total") if self.type == "counter" else self.name, self.meaning, self.type
         )
+        if is_plain:
+            metric.type = _PLAIN_COUNTER
         metric.samples = [
             Sample(self.name, dict(zip(self.labels, labels, strict=True)), float(value))
             for labels, value in values.items()
             if value is not None
         ]
         return metric
+
+
+class _PlainCounter(str):
+    """The type of a counter that was named without ``_total``: what equals "counter" gets it from prometheus-client."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return other is self
+
+
+_PLAIN_COUNTER: Final = _PlainCounter("counter")
 
 
 class DeclaredCollector(Protocol):

@@ -38,6 +38,12 @@ PROBE_DURATION: Final = gauge("seawall_probe_duration_seconds", "seconds", "How 
 QUERY_SUCCESS: Final = gauge(
     "seawall_probe_query_success", "", "1 if the query had its answer, 0 if the server refused it.", "query"
 )
+FOLDED_ROWS: Final = gauge(
+    "seawall_probe_query_folded_rows",
+    "",
+    "Rows beyond the largest that the query keeps, which are one: others.",
+    "query",
+)
 
 OWN_METRICS: Final[tuple[MetricInfo, ...]] = (
     BUILD_INFO,
@@ -50,6 +56,7 @@ OWN_METRICS: Final[tuple[MetricInfo, ...]] = (
     PROBE_SUCCESS,
     PROBE_DURATION,
     QUERY_SUCCESS,
+    FOLDED_ROWS,
 )
 
 

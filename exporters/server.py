@@ -38,9 +38,10 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
     """Serve until *stop* is set; *started* is told the address. Raise CatalogError, ListenError."""
     # psutil keeps the place of /proc for the whole process.
     psutil.PROCFS_PATH = str(settings.machine.proc)
+    prober = Prober(environ)
     app = App(
         CatalogWatch(settings.catalog),
-        Prober(environ),
+        prober,
         HostCollector(collectors(settings.machine)),
         OwnMetrics(),
         environ=environ,
@@ -59,3 +60,4 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
         stop.wait()
         listener.shutdown()
         listener.drain(_GRACE)
+    prober.keep(())

@@ -5,11 +5,13 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from servers import connects, eventually, free_port
 
@@ -20,19 +22,47 @@ class PostgresServer:
 
     port: int
     user: str
+    folder: Path
+    process: "subprocess.Popen[bytes]"
 
     @property
     def url(self) -> str:
         """Where its database is, with a password that must not be seen anywhere."""
-        return f"postgresql://{self.user}:hunter2@127.0.0.1:{self.port}/postgres"
+        return self.url_of(f"{self.user}:hunter2")
+
+    def url_of(self, who: str, database: str = "postgres") -> str:
+        """Where *database* is, for a user and a password."""
+        return f"postgresql://{who}@127.0.0.1:{self.port}/{database}"
+
+    def run(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run each statement by itself, as the superuser; return the rows of the last one that has any."""
+        rows: list[tuple[Any, ...]] = []
+        with psycopg.connect(self.url_of(self.user, database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+                rows = cursor.fetchall() if cursor.description else rows
+        return rows
+
+    def ask(self, query: str) -> Any:
+        """Return the one value of *query*."""
+        return self.run(query)[0][0]
 
 
-@contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Run a server with a folder of its own until the end of the block; skip the test where there is none."""
+def binaries() -> Path:
+    """Return the folder of PostgreSQL's programs; skip the test where there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/nowhere").parent]
     if not (found[-1] / "initdb").exists():
         pytest.skip("install PostgreSQL's server (Debian: apt install postgresql)")
+    return found[-1]
+
+
+@contextmanager
+def running_postgres(*options: str, standby_of: PostgresServer | None = None) -> Iterator[PostgresServer]:
+    """Run a server with a folder of its own until the end of the block; skip the test where there is none.
+
+    *options* are settings such as ``wal_level=logical``. A standby streams by the slot of its application's name.
+    """
+    programs = binaries()
     # It refuses to be root, and pytest's own folders are open to nobody else.
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     lower = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups") if os.geteuid() == 0 else ()
@@ -41,15 +71,23 @@ def running_postgres() -> Iterator[PostgresServer]:
         if lower:
             shutil.chown(folder, "nobody", "nogroup")
         data, port = folder / "data", free_port()
-        initdb = (*lower, str(found[-1] / "initdb"), "-D", str(data), "-A", "trust", "-U", user, "-N", "-E", "UTF8")
-        subprocess.run(initdb, cwd=folder, check=True, capture_output=True, timeout=60)
-        options = ("-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=50")
-        command = (*lower, str(found[-1] / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), *options)
+        if standby_of is None:
+            made = (*lower, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", user, "-N", "-E", "UTF8")
+        else:
+            origin = f"host=127.0.0.1 port={standby_of.port} user={user} application_name=standby"
+            made = (*lower, str(programs / "pg_basebackup"), "-d", origin, "-D", str(data), "-R", "-c", "fast")
+            made = (*made, "-C", "-S", "standby", "-N")
+        subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=60)
+        settings = ("fsync=off", "listen_addresses=127.0.0.1", "max_connections=50", *options)
+        words = [word for setting in settings for word in ("-c", setting)]
+        command = (*lower, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), *words)
         with (folder / "log").open("ab") as log:
             server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
+            running = PostgresServer(port, user, folder, server)
             eventually(lambda: connects(port))
-            yield PostgresServer(port, user)
+            eventually(lambda: is_ready(running))
+            yield running
         finally:
             server.send_signal(2)  # clients that are still there are sent away
             server.wait(20)
@@ -57,8 +95,30 @@ def running_postgres() -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_ready(server: PostgresServer) -> bool:
+    """Return whether it answers: while it starts it refuses everybody."""
+    try:
+        return bool(server.ask("SELECT 1"))
+    except psycopg.OperationalError:
+        return False
+
+
+StartPostgres = Callable[..., PostgresServer]
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresServer]:
     """A server for the module's tests."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def start_postgres() -> Iterator[StartPostgres]:
+    """Return a function that starts further servers, with settings, or as a standby."""
+    with ExitStack() as stack:
+
+        def start(*options: str, standby_of: PostgresServer | None = None) -> PostgresServer:
+            return stack.enter_context(running_postgres(*options, standby_of=standby_of))
+
+        yield start

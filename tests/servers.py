@@ -39,9 +39,18 @@ Scrape = dict[str, Family]
 def parse(text: str) -> Scrape:
     """Return the families of an exposition, by the names that its TYPE lines have."""
     found: Scrape = {}
+    named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     for family in text_string_to_metric_families(text):
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        samples = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in family.samples}
+        # The parser puts the suffix on each counter's samples, also where the exporter has none.
+        is_plain = family.type == "counter" and family.name in named
+        name = f"{family.name}_total" if family.type == "counter" and not is_plain else family.name
+        samples = {
+            (
+                sample.name.removesuffix("_total") if is_plain else sample.name,
+                frozenset(sample.labels.items()),
+            ): sample.value
+            for sample in family.samples
+        }
         found[name] = Family(family.type, samples)
     return found
 
@@ -169,8 +178,9 @@ StartExporter = Callable[..., RunningExporter]
 
 
 def catalog_of(services: Mapping[str, str]) -> str:
-    """Return a catalog of redis services, by name and url."""
-    lines = [f"  {name}: {{kind: redis, team: ops, url: '{url}'}}" for name, url in services.items()]
+    """Return a catalog of services, by name and url, whose scheme says what each is."""
+    kinds = {name: "postgres" if url.startswith("postgres") else "redis" for name, url in services.items()}
+    lines = [f"  {name}: {{kind: {kinds[name]}, team: ops, url: '{url}'}}" for name, url in services.items()]
     return "\n".join(["seawall: 1", "teams: {ops: {}}", "services:" if lines else "services: {}", *lines, ""])
 
 
@@ -195,7 +205,7 @@ def serving(
 
 @pytest.fixture(scope="module")
 def start_exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartExporter]:
-    """Return a function that serves a catalog of redis services on a free port."""
+    """Return a function that serves a catalog of services, by name and url, on a free port."""
     with ExitStack() as stack:
 
         def start(

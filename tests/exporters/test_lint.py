@@ -5,12 +5,20 @@ import subprocess
 from typing import Final
 
 import pytest
+from postgres import PostgresServer
 from servers import StartExporter, StartRedis, get
 
 pytestmark = pytest.mark.e2e
 
-# Names of node_exporter, kept so that its dashboards and rules work.
+# Names of node_exporter and postgres_exporter, kept so that their dashboards and rules work.
+_PLAIN: Final = (
+    r"stat_archiver_(archived|failed)_count|stat_database_(?!active)\w+|stat_user_tables_\w+|stat_wal_receiver_\w+"
+)
 INHERITED: Final = {
+    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})",
+    'non-histogram and non-summary metrics should not have "_count" suffix': (
+        r"pg_(locks|stat_activity|stat_archiver_(archived|failed)|stat_user_tables_(auto)?(vacuum|analyze))_count"
+    ),
     "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+",
     'use base unit "bytes" instead of "bits"': r"node_entropy_(available|pool_size)_bits",
 }
@@ -33,6 +41,15 @@ def test_a_probe_of_redis_is_clean(promtool: str, start_exporter: StartExporter,
     """Of a server that is there, and of one that is not."""
     exporter = start_exporter({"cache": f"redis://127.0.0.1:{start_redis().port}", "gone": "redis://127.0.0.1:1"})
     assert complaints(promtool, get(exporter.url + "probe?service=cache")) == []
+    assert complaints(promtool, get(exporter.url + "probe?service=gone")) == []
+
+
+def test_a_probe_of_postgres_is_clean_but_for_inherited_names(
+    promtool: str, start_exporter: StartExporter, postgres: PostgresServer
+) -> None:
+    """Of a server that is there, and of one that is not."""
+    exporter = start_exporter({"orders": postgres.url_of(postgres.user), "gone": "postgresql://127.0.0.1:1"})
+    assert complaints(promtool, get(exporter.url + "probe?service=orders")) == []
     assert complaints(promtool, get(exporter.url + "probe?service=gone")) == []
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from postgres import StartPostgres
 from servers import StartExporter, StartRedis
 
 from seawall.exporters import inventory
@@ -80,3 +81,33 @@ def test_the_acl_of_the_page_is_enough_and_no_more(start_redis: StartRedis, star
         "ping",
     }
     assert {right.removeprefix("+") for right in acl.split() if right.startswith("+")} == used
+
+
+@pytest.mark.e2e
+def test_the_role_of_the_page_is_enough(start_postgres: StartPostgres, start_exporter: StartExporter) -> None:
+    """Every query has its answer with these grants and this extension, and statements of others are told."""
+    (library,) = re.findall(r"`(shared_preload_libraries) = '(\w+)'`", PAGE.read_text())
+    server = start_postgres("=".join(library))
+    statements = re.findall(r"^(?:CREATE ROLE|GRANT|CREATE EXTENSION) .*;$", PAGE.read_text(), re.MULTILINE)
+    assert len(statements) == 3
+    server.run(*statements, "SELECT 'somebody else'")
+    scrape = start_exporter({"orders": server.url_of("seawall")}).scrape("/probe?service=orders")
+    assert {1.0} == set(scrape["seawall_probe_query_success"].samples.values())
+    assert server.user in {dict(labels)["user"] for _, labels in scrape["pg_stat_statements_calls_total"].samples}
+
+
+@pytest.mark.e2e
+def test_the_page_says_what_a_role_without_rights_loses(
+    start_postgres: StartPostgres, start_exporter: StartExporter
+) -> None:
+    """Its table is that of the queries that are refused."""
+    server = start_postgres()
+    server.run("CREATE ROLE poor LOGIN")
+    scrape = start_exporter({"orders": server.url_of("poor")}).scrape("/probe?service=orders")
+    refused = {
+        dict(labels)["query"] for (_, labels), one in scrape["seawall_probe_query_success"].samples.items() if not one
+    }
+    table = PAGE.read_text().partition("| query | families | needs |")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    # Without the extension statements are not asked, and CONNECT is everybody's until it is revoked.
+    assert named - {"stat_statements", "database_size"} == refused

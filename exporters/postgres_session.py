@@ -1,0 +1,170 @@
+"""One connection to PostgreSQL that is kept between probes: two round trips each, read-only, with timeouts."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client import Metric
+
+from .own import FOLDED_ROWS, QUERY_SUCCESS
+from .postgres_query import Query, Row, Server, folded
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_log: Final = logging.getLogger(__name__)
+
+_LONGEST_STATEMENT: Final = 2.0  # seconds
+_SHARE: Final = 0.7  # of a probe's time, after which no further query is begun
+# What is asked is in the system's catalog: a function that somebody put in front of it is never called.
+_BEFORE: Final = (
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}; "
+    "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL max_parallel_workers_per_gather = 0; "
+)
+_SERVER: Final = (
+    "SELECT current_setting('server_version_num')::int AS version, "
+    "CASE WHEN current_setting('server_version_num')::int >= 100000 THEN pg_has_role('pg_read_all_stats', 'USAGE') "
+    "ELSE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) END AS sees_all, "
+    "quote_ident(n.nspname) || '.pg_stat_statements' AS statements, e.extversion::text AS extension "
+    "FROM (VALUES (1)) AS one (row) LEFT JOIN (pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace) "
+    "ON e.extname = 'pg_stat_statements'"
+)
+
+
+class PostgresCollector:
+    """Asks one server; a query that it refuses, or does not answer in time, is missing alone."""
+
+    def __init__(
+        self, connect: "Callable[[], Connection[Any]]", queries: Iterable[Query], where: str, timeout: float
+    ) -> None:
+        self._connect = connect
+        self._connection: Connection[Any] | None = None
+        self._queries = tuple(queries)
+        self._where = where
+        self._timeout = timeout
+        statement = min(_LONGEST_STATEMENT, timeout / 4)
+        self._before = _BEFORE.format(statement=f"{statement * 1000:.0f}", lock=f"{statement * 250:.0f}")
+        self._refused: set[str] = set()
+        self._busy = Lock()
+        self._closed = False
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families; raise what *connect* does, and psycopg.Error where the server answers nothing at all."""
+        with self._busy:
+            try:
+                yield from self._families()
+            finally:
+                if self._closed:
+                    self._let_go()
+
+    def close(self) -> None:
+        """End the connection; who waits on it in another thread is woken, and closes it himself."""
+        self._closed = True
+        connection = self._connection
+        if connection is not None:
+            with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+        if self._busy.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._busy.release()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _families(self) -> Iterator[Metric]:
+        end = time.monotonic() + self._timeout * _SHARE
+        server = self._server()
+        fitting = [query for query in self._queries if query.since <= server.version and _is_there(query, server)]
+        may = [query for query in fitting if server.sees_all or not query.needs_stats]
+        answers: dict[str, Sequence[Row] | None] = dict.fromkeys((query.name for query in fitting), None)
+        answers |= self._answers(may, server, end)
+        for query in fitting:
+            rows = answers[query.name]
+            if rows is not None:
+                yield from query.answer(rows)
+        many = {name: folded(rows) for name, rows in answers.items() if rows is not None}
+        yield FOLDED_ROWS.samples({(name,): count for name, count in many.items()})
+        yield QUERY_SUCCESS.samples({(name,): rows is not None for name, rows in answers.items()})
+
+    def _server(self) -> Server:
+        """Return what the server is, over the connection that there is, or over a new one where that was closed."""
+        import psycopg
+
+        if self._connection is not None:
+            try:
+                return _server(self._run([_SERVER])[0][0])
+            except psycopg.OperationalError:
+                if self._closed or not self._connection.closed:
+                    raise
+        self._connection = self._connect()
+        return _server(self._run([_SERVER])[0][0])
+
+    def _answers(self, queries: Sequence[Query], server: Server, end: float) -> Mapping[str, Sequence[Row] | None]:
+        """Return the rows of each query, None of one that failed: all in one round trip, but for those that failed."""
+        import psycopg
+
+        together = [query for query in queries if query.name not in self._refused]
+        found: dict[str, Sequence[Row] | None] = {}
+        try:
+            results = self._run([query.text(server) for query in together]) if together else []
+            found.update(zip((query.name for query in together), results, strict=True))
+        except psycopg.Error:
+            if self._is_gone():
+                raise
+        for query in queries:
+            if query.name not in found:
+                found[query.name] = self._alone(query, server) if time.monotonic() < end else None
+        return found
+
+    def _alone(self, query: Query, server: Server) -> Sequence[Row] | None:
+        import psycopg
+
+        try:
+            (rows,) = self._run([query.text(server)])
+        except psycopg.Error as error:
+            if self._is_gone():
+                raise
+            if query.name not in self._refused:
+                reason = " ".join(str(error).split())[:200]
+                _log.warning("%s refuses the query %s: %s", self._where, query.name, reason)
+            self._refused.add(query.name)
+            return None
+        self._refused.discard(query.name)
+        return rows
+
+    def _is_gone(self) -> bool:
+        return self._connection is None or self._connection.closed
+
+    def _run(self, statements: Sequence[str]) -> list[Sequence[Row]]:
+        """Return the rows of each of *statements*, which are one message and one transaction."""
+        assert self._connection is not None
+        found: list[Sequence[Row]] = []
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"{self._before}{'; '.join(statements)}; COMMIT".encode())
+                more: bool | None = True
+                while more:
+                    found += [cursor.fetchall()] if cursor.description else []
+                    more = cursor.nextset()
+        except BaseException:
+            with suppress(Exception):
+                self._connection.rollback()
+            raise
+        return found
+
+
+def _is_there(query: Query, server: Server) -> bool:
+    return query.name != "stat_statements" or server.statements is not None
+
+
+def _server(row: Row) -> Server:
+    version = tuple(int(part) for part in (row["extension"] or "").split(".") if part.isdecimal())
+    return Server(row["version"], bool(row["sees_all"]), row["statements"], version)
