@@ -1,7 +1,7 @@
 """Redis, Valkey and what else speaks their protocol: redis_exporter's metrics, from INFO."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Metric
 
@@ -11,6 +11,7 @@ from .declaration import gauge
 from .kinds import Kind, Target
 from .own import QUERY_SUCCESS
 from .redis_info import INFO_METRICS, families, number, parse
+from .redis_sentinel import SENTINEL_METRICS, sentinel_families
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -37,22 +38,29 @@ class BadUrlError(SeawallError):
 
 
 class RedisCollector:
-    """Asks one server, in one round trip (two of a cluster's node); needs ``+info +slowlog|len +cluster|info``."""
+    """Asks one server, in one round trip (two of a cluster's node or a Sentinel).
+
+    Needs ``+info +slowlog|len +cluster|info``, of a Sentinel ``+info +sentinel|slaves +sentinel|sentinels
+    +sentinel|ckquorum``.
+    """
 
     def __init__(self, client: "Redis") -> None:
         self._client = client
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; a query that the server refuses is told by its sample. Raise RedisError without INFO."""
-        text, slowlog = self._ask("INFO ALL", "SLOWLOG LEN")
+        text, slowlog = self._ask(("INFO", "ALL"), ("SLOWLOG", "LEN"))
         if isinstance(text, Exception):
             raise text
         info = parse(_text(text))
         yield from families(info)
+        if info.get("redis_mode") == "sentinel":  # which keeps no slow log
+            yield from sentinel_families(info, self._ask)
+            return
         answers = {"info": text, "slowlog": slowlog}
         yield SLOWLOG.value(None if isinstance(slowlog, Exception) else float(slowlog))
         if info.get("cluster_enabled") == "1":
-            (answers["cluster"],) = self._ask("CLUSTER INFO")
+            (answers["cluster"],) = self._ask(("CLUSTER", "INFO"))
             yield from _cluster(answers["cluster"])
         yield QUERY_SUCCESS.samples({(query,): not isinstance(answer, Exception) for query, answer in answers.items()})
 
@@ -60,11 +68,11 @@ class RedisCollector:
         """End the connections, whoever waits on them."""
         self._client.connection_pool.disconnect(inuse_connections=True)
 
-    def _ask(self, *commands: str) -> list["bytes | int | Exception"]:
+    def _ask(self, *commands: tuple[str, ...]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
-            pipeline.execute_command(*command.split())  # type: ignore[no-untyped-call]
-        answers: list[bytes | int | Exception] = pipeline.execute(raise_on_error=False)
+            pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
         return answers
 
 
@@ -112,6 +120,6 @@ def _text(answer: object) -> str:
 KIND: Final = Kind(
     name="redis",
     up=UP,
-    metrics=(UP, *INFO_METRICS, SLOWLOG, STATE, *_CLUSTER.values()),
+    metrics=(UP, *INFO_METRICS, SLOWLOG, STATE, *_CLUSTER.values(), *SENTINEL_METRICS),
     connect=connect,
 )

@@ -171,21 +171,21 @@ def _as_replica(info: Info) -> Iterator[Metric]:
 
 
 def _as_master(info: Info) -> Iterator[Metric]:
-    rows = [_row(value) for key, value in info.items() if key.startswith("slave") and key[5:].isdecimal()]
+    rows = [fields_of(value) for key, value in info.items() if key.startswith("slave") and key[5:].isdecimal()]
     labels: list[Labels] = [(row.get("ip", ""), row.get("port", ""), row.get("state", "")) for row in rows]
     yield LAG.samples({each: number(row, "lag") for each, row in zip(labels, rows, strict=True)})
     yield OFFSET.samples({each: number(row, "offset") for each, row in zip(labels, rows, strict=True)})
 
 
 def _commands(info: Info) -> Iterator[Metric]:
-    rows = {key.removeprefix("cmdstat_"): _row(value) for key, value in info.items() if key.startswith("cmdstat_")}
+    rows = {key.removeprefix("cmdstat_"): fields_of(value) for key, value in info.items() if key.startswith("cmdstat_")}
     rows = bounded(rows, "calls")
     for key, (family, per) in _COMMANDS.items():
         yield family.samples({(command,): number(row, key, per) for command, row in rows.items()})
 
 
 def _databases(info: Info) -> Iterator[Metric]:
-    rows = {key: _row(value) for key, value in info.items() if key.startswith("db") and key[2:].isdecimal()}
+    rows = {key: fields_of(value) for key, value in info.items() if key.startswith("db") and key[2:].isdecimal()}
     if "redis_version" in info and info.get("redis_mode") != "sentinel":
         rows.setdefault("db0", {"keys": "0", "expires": "0"})  # INFO leaves an empty database out
     rows = bounded(rows, "keys")
@@ -203,7 +203,7 @@ def bounded(rows: Mapping[str, Info], by: str, limit: int = LIMIT) -> dict[str, 
     return {name: rows[name] for name in ranked[:limit]} | {OTHERS: total}
 
 
-def _row(value: str) -> Info:
+def fields_of(value: str) -> Info:
     """Return the fields of ``a=1,b=2``."""
     pairs = (part.partition("=") for part in value.split(","))
     return {key: text for key, equals, text in pairs if equals}

@@ -128,20 +128,19 @@ StartRedis = Callable[..., RedisServer]
 
 @pytest.fixture(scope="module")
 def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis]:
-    """Return a function that starts a redis-server with further options, and a password if one is given."""
+    """Return a function that starts a redis-server with further options and a password, or a Sentinel of a file."""
     with ExitStack() as stack:
 
-        def start(*options: str, password: str = "") -> RedisServer:
+        def start(*options: str, password: str = "", sentinel: Path | None = None) -> RedisServer:
             server = RedisServer(free_port(), password)
             secret = ("--requirepass", password) if password else ()
             command = (
                 "redis-server",
+                *((str(sentinel), "--sentinel") if sentinel else ("--save", "")),
                 "--port",
                 str(server.port),
                 "--bind",
                 "127.0.0.1",
-                "--save",
-                "",
                 *secret,
                 *options,
             )

@@ -42,6 +42,8 @@ TOLERANCES: Final[dict[str, tuple[float, float]]] = {
 # Every command that one of the two exporters sends counts, and each sends others.
 THEIR_COMMANDS: Final = ("client|", "config|", "latency|", "slowlog|", "info", "auth", "cluster|", "ping", "hello")
 OUR_OWN: Final = ("seawall_",)
+# Theirs asks CONFIG, which a Sentinel does not answer; ours asks INFO.
+BEYOND_THEIRS: Final = {"sentinel": "redis_config_maxclients"}
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +83,35 @@ def member(start_redis: StartRedis) -> RedisServer:
 
 
 @pytest.fixture(scope="module")
+def sentinel(
+    start_redis: StartRedis, tmp_path_factory: pytest.TempPathFactory, master: RedisServer, replica: RedisServer
+) -> RedisServer:
+    """Return one of two Sentinels that watch the master, know its replica and each other."""
+    folder, started = tmp_path_factory.mktemp("sentinels"), []
+    for name in ("one", "two"):
+        (folder / name).write_text(f"sentinel monitor shop 127.0.0.1 {master.port} 2\n")
+        started.append(start_redis(sentinel=folder / name))
+    expected = f"status=ok,address=127.0.0.1:{master.port},slaves=1,sentinels=2"
+    eventually(lambda: started[0].cli("info", "sentinel").endswith(expected))
+    return started[0]
+
+
+@pytest.fixture(scope="module")
 def exporter(
-    start_exporter: StartExporter, master: RedisServer, replica: RedisServer, guarded: RedisServer, member: RedisServer
+    start_exporter: StartExporter,
+    master: RedisServer,
+    replica: RedisServer,
+    guarded: RedisServer,
+    member: RedisServer,
+    sentinel: RedisServer,
 ) -> RunningExporter:
-    """Return the exporter of all four servers."""
+    """Return the exporter of all five servers."""
     urls = {
         "master": f"redis://127.0.0.1:{master.port}",
         "replica": f"redis://127.0.0.1:{replica.port}/0",
         "guarded": f"redis://:${{GUARDED}}@127.0.0.1:{guarded.port}",
         "member": f"redis://127.0.0.1:{member.port}",
+        "sentinel": f"redis://127.0.0.1:{sentinel.port}",
     }
     return start_exporter(urls, {"GUARDED": guarded.password})
 
@@ -106,13 +128,14 @@ def their_url(tmp_path_factory: pytest.TempPathFactory, guarded: RedisServer) ->
         yield f"http://127.0.0.1:{port}/scrape?target=redis://127.0.0.1:"
 
 
-@pytest.fixture(params=["master", "replica", "guarded", "member"])
+@pytest.fixture(params=["master", "replica", "guarded", "member", "sentinel"])
 def pair(request: pytest.FixtureRequest, exporter: RunningExporter, their_url: str) -> tuple[Scrape, Scrape]:
     """Return our scrape and theirs of each server."""
     server: RedisServer = request.getfixturevalue(request.param)
     theirs = parse(get(f"{their_url}{server.port}"))
     ours = exporter.scrape(f"/probe?service={request.param}")
-    return {name: family for name, family in ours.items() if not name.startswith(OUR_OWN)}, theirs
+    beyond = (*OUR_OWN, BEYOND_THEIRS.get(request.param, "seawall_"))
+    return {name: family for name, family in ours.items() if not name.startswith(beyond)}, theirs
 
 
 def tolerance(name: str) -> tuple[float, float]:
@@ -173,7 +196,7 @@ def test_every_declared_family_is_seen_of_one_server_or_another(exporter: Runnin
     """The inventory holds no name that no real server has."""
     seen = {
         name
-        for server in ("master", "replica", "guarded", "member")
+        for server in ("master", "replica", "guarded", "member", "sentinel")
         for name in exporter.scrape(f"/probe?service={server}")
     }
     assert set() == {info.name for info in inventory()["redis"]} - seen
@@ -209,3 +232,16 @@ def test_a_connection_that_the_server_closed_is_opened_again(
     assert list(exporter.scrape("/probe?service=cache")["redis_up"].samples.values()) == [1]
     server.cli("client", "kill", "type", "normal", "skipme", "yes")
     assert list(exporter.scrape("/probe?service=cache")["redis_up"].samples.values()) == [1]
+
+
+def test_a_sentinel_tells_of_its_master(exporter: RunningExporter, master: RedisServer) -> None:
+    """It is well, has a replica, and two Sentinels could fail it over."""
+    scrape = exporter.scrape("/probe?service=sentinel")
+    of_shop = frozenset({("master_name", "shop"), ("master_address", f"127.0.0.1:{master.port}")})
+    assert {("redis_sentinel_master_status", of_shop | {("master_status", "ok")}): 1} == scrape[
+        "redis_sentinel_master_status"
+    ].samples
+    for name, value in {"slaves": 1, "ok_slaves": 1, "sentinels": 2, "ok_sentinels": 2}.items():
+        family = scrape[f"redis_sentinel_master_{name}"]
+        assert {(f"redis_sentinel_master_{name}", of_shop): value} == family.samples
+    assert [1] == list(scrape["redis_sentinel_master_ckquorum_status"].samples.values())
