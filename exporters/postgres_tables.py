@@ -68,7 +68,7 @@ TABLES: Final = Query(
             "relname": label("s.relname"),
         },
         {
-            **{name: alone(name) for name in _COUNTERS},
+            **{name: alone(f"coalesce({name}, 0)") for name in _COUNTERS},  # none of a table without an index
             **{name: alone(f"extract(epoch FROM {name})") for name in _TIMES},
             "n_mod_since_analyze": whole("n_mod_since_analyze", "sum(pg_stat_get_mod_since_analyze(oid))"),
             "n_live_tup": whole("n_live_tup", "sum(pg_stat_get_live_tuples(oid))"),
