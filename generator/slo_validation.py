@@ -1,10 +1,8 @@
-"""Whether an SLO can be formed: its SLI, the labels and buckets that it needs, and the PromQL that it brings."""
+"""Whether an SLO can be formed: its SLI, and the labels and buckets that it needs."""
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
-
-import promql_parser
+from typing import Final
 
 from seawall import conventions
 from seawall.catalog import PAIRS, Catalog, Duration, Problem, Service, Severity, Slo
@@ -13,25 +11,22 @@ from .dialects import Dialect
 from .examples import events_of
 from .guesses import guess
 from .patterns import example_of
-from .slis import PLACEHOLDER, classified, is_timed
+from .slis import classified, is_timed
 from .slo import SECONDS
+from .slo_promql import given_problems
 
 _SHORTEST: Final = Duration(2 * 86400)  # what is kept an hour apart shows a day of history for certain
 _SHORTEST_LONG: Final = min(SECONDS[pair.window] for pair in PAIRS)
 _JUDGED_BY_VALUE: Final = ("freshness", "saturation", "throughput", "probe")
 _CODE: Final = r"[A-Za-z0-9_]+"
-_QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
 _LABELS: Final = re.compile(r'(\w+)(?:=~|!~|!=|=)"')
 _OWN_LABELS: Final = frozenset({"job", "slo", "window", "le", "alertname", *conventions.ALERT_LABELS})
 _NO_FILTERS: Final = ("job", "le")  # the rules select by them already
 _NUMBERS: Final = ("inf", "nan")  # PromQL reads these as numbers where it groups, however they are written
-_STEPS: Final = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless)\b")
-_MOST_STEPS: Final = 200  # readers of PromQL go down into each
 _SUREST: Final = 99.9999
 _HIGHEST: Final = 99.99999999  # 0.3 ms a month; closer to 100 it is lost in the last digits
 _MOST_BAD: Final = 100_000_000
 _METHOD: Final = r"[A-Za-z0-9_-]+"
-_SCALAR_FUNCTIONS: Final = ("time", "scalar", "pi")
 Told = tuple[str, str]  # the field, and what is wrong with it
 
 
@@ -59,7 +54,7 @@ def _problems(service: Service, slo: Slo, dialect: Dialect | None) -> Iterator[T
         return
     contradictions = [*_contradictions(slo, dialect), *_groups(slo, dialect)]
     if contradictions or slo.is_given:
-        yield from contradictions or _given(slo)
+        yield from contradictions or given_problems(slo)
         return
     unknown = _unknown_sli(service, slo, dialect)
     if unknown:
@@ -212,86 +207,3 @@ def _events(slo: Slo, dialect: Dialect) -> list[Told]:
     except ValueError as error:
         return [("", str(error))]
     return []
-
-
-def _given(slo: Slo) -> Iterator[Told]:
-    """The PromQL that the catalog brings: it parses, is a vector, and has its window."""
-    texts = {"total": slo.total, "good": slo.good, "bad": slo.bad if isinstance(slo.bad, str) else None}
-    nodes = {}
-    for field, text in {**texts, "value": slo.value}.items():
-        if text is None:
-            continue
-        wrong = _text(field, text)
-        if wrong is None:
-            try:
-                nodes[field] = promql_parser.parse(PLACEHOLDER.sub("5m", text))
-            except ValueError as error:
-                wrong = f"{field} is not PromQL: {error}"
-            else:
-                wrong = _vector(field, nodes[field])
-        if wrong is not None:
-            yield field, wrong
-    yield from _larger(nodes)
-
-
-def _text(field: str, text: str) -> str | None:
-    """Return what is wrong with PromQL before anything reads it."""
-    bare = _QUOTED.sub('""', text)
-    if field != "value" and not PLACEHOLDER.search(bare):
-        return f"{field} lacks {{{{window}}}}: it is asked over several; write such as rate(metric[{{{{window}}}}])"
-    if field == "value" and PLACEHOLDER.search(text):
-        return "value holds {{window}}, and judges one moment; write a window of your own, such as 5m"
-    if "#" in bare:
-        return f"{field} holds a comment; take it out, or write it as one of YAML"
-    steps = len(_STEPS.findall(re.sub(r"\{[^{}]*\}", "", PLACEHOLDER.sub("5m", bare))))
-    if steps > _MOST_STEPS:
-        mend = f"record parts of it by rules of your own, until {_MOST_STEPS} are left"
-        return f"{field} has {steps} operators and parentheses, which is more than can be read; {mend}"
-    return None
-
-
-def _vector(field: str, node: Any) -> str | None:
-    kind = _type(node)
-    if kind == "an instant vector":
-        return None
-    mend = "write such as max(metric)" if field == "value" else "write one such as sum(rate(metric[{{window}}]))"
-    return f"{field} is {kind}, and must be an instant vector; {mend}"
-
-
-def _type(node: Any) -> str:
-    kind = type(node).__name__
-    if kind == "ParenExpr" or kind == "UnaryExpr":
-        return _type(node.expr)
-    if kind in ("MatrixSelector", "SubqueryExpr"):
-        return "a range vector"
-    if kind == "StringLiteral":
-        return "a string"
-    if kind == "NumberLiteral" or (kind == "Call" and node.func.name in _SCALAR_FUNCTIONS):
-        return "a scalar"
-    if kind == "BinaryExpr" and {_type(node.lhs), _type(node.rhs)} == {"a scalar"}:
-        return "a scalar"
-    return "an instant vector"
-
-
-def _larger(nodes: dict[str, Any]) -> Iterator[Told]:
-    """A part that selects what its total does not is larger than that: of one metric each, by its matchers."""
-    if "total" not in nodes:
-        return
-    for field in nodes.keys() & {"good", "bad"}:
-        part, whole = _selectors(nodes[field]), _selectors(nodes["total"])
-        if len(part) == len(whole) == 1 and part[0][0] == whole[0][0] and not whole[0][1] <= part[0][1]:
-            missing = ", ".join(sorted(whole[0][1] - part[0][1]))
-            yield (
-                field,
-                f"{field} may be larger than total, which counts only {missing}; write that into {field} too",
-            )
-
-
-def _selectors(node: Any) -> list[tuple[str, frozenset[str]]]:
-    kind = type(node).__name__
-    if kind == "VectorSelector":
-        return [(node.name or "", frozenset(str(each) for each in node.matchers.matchers))]
-    if kind == "MatrixSelector":
-        return _selectors(node.vector_selector)
-    inner = [getattr(node, name) for name in ("expr", "lhs", "rhs") if hasattr(node, name)]
-    return [found for each in (*inner, *getattr(node, "args", ())) for found in _selectors(each)]

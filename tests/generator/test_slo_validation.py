@@ -71,6 +71,15 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({}, FULL | {"value": "max(used) # all of it"}, "value", "value holds a comment; take it out"),
     ({}, RAW | {"total": 'rate(seen{a="#"}[{{window}}]) # "'}, "total", "total holds a comment; take it out"),
     ({}, RAW | {"total": 'rate(good{a="1",b="2"}[{{window}}])', "good": 'rate(good{a="1"}[{{window}}])'}, "good", 'good may be larger than total, which counts only b="2"; write that into good too'),
+    ({}, RAW | {"good": "2 * sum(rate(seen[{{ window }}]))"}, "good", "good is larger than total: it is 2 times that; give both the same factor"),
+    ({}, RAW | {"total": "rate(seen[{{window}}]) / 2", "good": "sum by (a) (rate(seen[{{window}}])) * 0.75"}, "good", "good is larger than total: it is 1.5 times that"),
+    ({}, {"objective": 99, "total": RAW["total"], "bad": "(sum(rate(seen[{{window}}])) + 1)"}, "bad", "bad is larger than total: it has 1 more; take that out, or write it into total too"),
+    ({}, RAW | {"good": "sum(rate(seen[{{window}}])) + sum(rate(more[{{window}}]))"}, "good", "good is larger than total: it counts rate(more[{{window}}]) beyond that; take that out"),
+    ({}, RAW | {"total": "sum(rate(seen[{{window}}])) - sum(rate(lost[{{window}}]))", "good": "rate(seen[{{window}}])"}, "good", "it counts rate(lost[{{window}}]) beyond that"),
+    # Groups that the PromQL has summed away.
+    ({}, RAW | {"by": ["region"], "total": "sum by (region) (rate(seen[{{window}}]))"}, "good", "good has no label region, by which this SLO is divided; write it into its grouping, such as sum by (region) (…), or take it out of by"),
+    ({}, RAW | {"by": ["region"], "total": "rate(seen[{{window}}])", "good": "60 * sum without (region) (rate(good[{{window}}]))"}, "good", "good has no label region"),
+    ({}, FULL | {"by": ["pool"], "value": "max by (host) (used) / max by (host) (size)"}, "value", "value has no label pool"),
     # What is right alone, and says nothing together.
     ({}, RAW | {"sli": "throughput", "at_least": 5}, "total", "total counts events, and sli throughput judges moments"),
     ({}, FRESH | {"budgeting": "timeslices"}, "budgeting", "budgeting timeslices cuts events into slices, and this SLO judges moments"),
