@@ -16,14 +16,28 @@ import pytest
 from servers import connects, eventually, free_port
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
-    """A running server; it trusts whoever comes, so that a URL may hold any password."""
+    """A server; it trusts whoever comes, so that a URL may hold any password."""
 
     port: int
     user: str
     folder: Path
-    process: "subprocess.Popen[bytes]"
+    command: tuple[str, ...]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=log, stderr=log)
+        eventually(lambda: connects(self.port))
+        eventually(lambda: is_ready(self))
+
+    def stop(self) -> None:
+        """Stop it; clients that are still there are sent away."""
+        if self.process is not None:
+            self.process.send_signal(2)
+            self.process.wait(20)
 
     @property
     def url(self) -> str:
@@ -81,16 +95,12 @@ def running_postgres(*options: str, standby_of: PostgresServer | None = None) ->
         settings = ("fsync=off", "listen_addresses=127.0.0.1", "max_connections=50", *options)
         words = [word for setting in settings for word in ("-c", setting)]
         command = (*lower, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), *words)
-        with (folder / "log").open("ab") as log:
-            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        server = PostgresServer(port, user, folder, command)
         try:
-            running = PostgresServer(port, user, folder, server)
-            eventually(lambda: connects(port))
-            eventually(lambda: is_ready(running))
-            yield running
+            server.start()
+            yield server
         finally:
-            server.send_signal(2)  # clients that are still there are sent away
-            server.wait(20)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from postgres import start_postgres
 from promql import Labels
 from servers import promtool, start_exporter, start_redis
 
 from seawall.catalog import load
 from seawall.generator import load_packs, render
 
-__all__ = ["promtool", "start_exporter", "start_redis"]
+__all__ = ["promtool", "start_exporter", "start_postgres", "start_redis"]
 
 # A service of every kind, in every way that changes what is rendered.
 CATALOG: Final = """
@@ -36,6 +37,8 @@ services:
   host-scraped: {kind: host, team: ops, targets: ["e:1"]}
   redis-probed: {kind: redis, team: ops, url: "redis://f:6379"}
   redis-scraped: {kind: redis, team: ops, targets: ["g:9121"]}
+  postgres-probed: {kind: postgres, team: ops, url: "postgresql://h:5432"}
+  postgres-scraped: {kind: postgres, team: ops, targets: ["i:9187"]}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LEGEND: Final = re.compile(r"{{ *(\w+) *}}")
@@ -82,7 +85,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 
 def _kind(path: str) -> str:
     """Return the kind that the services of CATALOG are named after."""
-    return next((word for word in ("http", "worker", "host", "redis") if f"{word}" in path), "seawall")
+    return next((word for word in ("http", "worker", "host", "redis", "postgres") if f"{word}" in path), "seawall")
 
 
 def _rule(path: str, rule: dict[str, Any]) -> Use:

@@ -2,15 +2,19 @@
 
 import json
 import re
+import shutil
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
+import psycopg
 import pytest
+from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
 from servers import (
     LabelSet,
@@ -38,6 +42,14 @@ Exposed = dict[str, set[LabelSet]]
 # What one of them does not expose, and why the pack asks for it all the same.
 MISSING: Final = {
     ("seawall", "node_network_speed_bytes"): "the driver of a virtual machine does not know its line's speed",
+    ("seawall", "pg_stat_checkpointer_num_requested_total"): "of PostgreSQL 17; Debian 12 has 15",
+    ("seawall", "pg_stat_checkpointer_num_timed_total"): "of PostgreSQL 17; Debian 12 has 15",
+}
+# What older versions of an exporter call it, which is read beside the newer name.
+OLDER: Final[dict[str, Labels]] = {
+    "pg_replication_lag": frozenset(),
+    "pg_stat_statements_calls": frozenset({"rolname", "datname", "queryid"}),
+    "pg_stat_statements_total_time_seconds": frozenset({"rolname", "datname", "queryid"}),
 }
 # A value that a matcher asks for and that no sample has here, by metric or *, and why.
 UNSEEN: Final = {
@@ -109,6 +121,47 @@ def redis_by_redis_exporter(tmp_path_factory: pytest.TempPathFactory, servers: l
         eventually(lambda: answers(f"http://127.0.0.1:{port}/"))
         scrape = f"http://127.0.0.1:{port}/scrape?target=redis://127.0.0.1:"
         yield exposed(parse(get(f"{scrape}{each.port}")) for each in servers)
+
+
+@pytest.fixture(scope="module")
+def cluster(start_postgres: StartPostgres) -> Iterator[tuple[PostgresServer, PostgresServer]]:
+    """Return a primary with a slot that is lost, statements and a session that waits, and its standby."""
+    server = start_postgres("shared_preload_libraries=pg_stat_statements", "max_slot_wal_keep_size=16MB")
+    server.run("CREATE EXTENSION pg_stat_statements", "CREATE TABLE orders (id int)", "CREATE TABLE items (id int)")
+    server.run("SELECT pg_create_physical_replication_slot('idle', true)")
+    server.run(*("CREATE TABLE x (id int)", "SELECT pg_switch_wal()", "DROP TABLE x", "SELECT pg_switch_wal()") * 2)
+    server.run("CHECKPOINT", "VACUUM ANALYZE orders", "SELECT id FROM orders")
+    standby = start_postgres(standby_of=server)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(server.url) as holder:
+        holder.execute("LOCK TABLE orders")
+        thread = Thread(target=server.run, args=("SELECT * FROM orders",))
+        thread.start()
+        eventually(lambda: server.ask(waiting) == 1)
+        eventually(lambda: server.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == 1)
+        yield server, standby
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def postgres_by_seawall(start_exporter: StartExporter, cluster: tuple[PostgresServer, PostgresServer]) -> Exposed:
+    """Return what Seawall's exporter tells of both."""
+    exporter = start_exporter({f"postgres-{at}": each.url_of(each.user) for at, each in enumerate(cluster)})
+    return exposed(exporter.scrape(f"/probe?service=postgres-{at}") for at in range(2))
+
+
+@pytest.fixture(scope="module")
+def postgres_by_postgres_exporter(
+    tmp_path_factory: pytest.TempPathFactory, cluster: tuple[PostgresServer, PostgresServer]
+) -> Iterator[Exposed]:
+    """Return what postgres_exporter, as it is installed, tells of the same."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/metrics"
+    command = ("prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{port}")
+    source = f"DATA_SOURCE_NAME={cluster[0].url}?sslmode=disable"
+    with process("env", source, *command, cwd=tmp_path_factory.mktemp("postgres_exporter")):
+        eventually(lambda: answers(url))
+        yield exposed([parse(get(url))])
 
 
 def status(url: str, order: bool = False) -> int:
@@ -203,7 +256,7 @@ class Contract:
         self._rendered, self._kind, self._source, self._has = rendered, kind, source, has
         self._declared = {info.name: frozenset(info.labels) for info in inventory().get(kind, ())}
         real = {name: frozenset(label for labels in sets for label, _ in labels) for name, sets in has.items()}
-        self._known = {**self._declared, **PROMETHEUS, **rendered.recorded, **real}
+        self._known = {**OLDER, **self._declared, **PROMETHEUS, **rendered.recorded, **real}
 
     def breaches(self, lacking: frozenset[str]) -> Iterator[str]:
         """Yield each breach; what this machine is *lacking*, whatever asks it, is none."""
@@ -238,6 +291,8 @@ class Contract:
 
 
 SOURCES: Final = [
+    ("postgres", "seawall"),
+    *([("postgres", "postgres_exporter")] if shutil.which("prometheus-postgres-exporter") else []),
     ("host", "seawall"),
     ("host", "node_exporter"),
     ("redis", "seawall"),
