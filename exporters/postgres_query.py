@@ -31,8 +31,9 @@ class Server:
 class Query:
     """One query. *families* are the families of its columns; the other columns are their labels.
 
-    *sql* may depend on the server. *needs_stats*: without the rights of pg_read_all_stats the answer would have holes
-    that look like values. *read* makes families of rows that are not such a table.
+    *sql* may depend on the server; it is there from version *since* on, and *of_statements* with that extension alone.
+    *needs_stats*: without the rights of pg_read_all_stats the answer would have holes that look like values. *read* makes
+    families of rows that are not such a table.
     """
 
     name: str
@@ -40,7 +41,12 @@ class Query:
     sql: str | Callable[[Server], str]
     since: int = 0
     needs_stats: bool = False
+    of_statements: bool = False
     read: Callable[[Sequence[Row]], Iterator[Metric]] | None = None
+
+    def fits(self, server: Server) -> bool:
+        """Return whether *server* can know what is asked."""
+        return self.since <= server.version and (server.statements is not None or not self.of_statements)
 
     def text(self, server: Server) -> str:
         """Return the SQL for *server*."""

@@ -82,7 +82,7 @@ class PostgresCollector:
     def _families(self) -> Iterator[Metric]:
         end = time.monotonic() + self._timeout * _SHARE
         server = self._server()
-        fitting = [query for query in self._queries if query.since <= server.version and _is_there(query, server)]
+        fitting = [query for query in self._queries if query.fits(server)]
         may = [query for query in fitting if server.sees_all or not query.needs_stats]
         answers: dict[str, Sequence[Row] | None] = dict.fromkeys((query.name for query in fitting), None)
         answers |= self._answers(may, server, end)
@@ -159,10 +159,6 @@ class PostgresCollector:
                 self._connection.rollback()
             raise
         return found
-
-
-def _is_there(query: Query, server: Server) -> bool:
-    return query.name != "stat_statements" or server.statements is not None
 
 
 def _server(row: Row) -> Server:

@@ -115,6 +115,6 @@ def _statements(server: Server) -> str:
     )
 
 
-STATEMENTS: Final = Query("stat_statements", _SHOWN, _statements, needs_stats=True)
+STATEMENTS: Final = Query("stat_statements", _SHOWN, _statements, needs_stats=True, of_statements=True)
 
 TABLE_QUERIES: Final = (TABLES, STATEMENTS)

@@ -240,6 +240,22 @@ def test_a_table_that_somebody_has_to_himself_costs_its_size_alone(
     assert value(scrape, "seawall_probe_duration_seconds") < 0.5
 
 
+@pytest.mark.e2e
+def test_a_query_that_has_no_answer_in_time_is_missing_alone(
+    start_exporter: StartExporter, real: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is asked by itself from then on, so that the others have theirs at once; and it is back when it can be."""
+    exporter = start_exporter({"orders": real.url_of("monitor")})
+    with psycopg.connect(real.url) as holder:
+        holder.execute("LOCK TABLE pg_stat_archiver IN ACCESS EXCLUSIVE MODE")
+        for longest in (3, 1.5):
+            scrape = exporter.scrape("/probe?service=orders")
+            assert {"stat_archiver"} == {name for name, success in outcomes(scrape).items() if not success}
+            assert value(scrape, "seawall_probe_duration_seconds") < longest
+    assert {1.0} == set(outcomes(exporter.scrape("/probe?service=orders")).values())
+    assert "refuses the query stat_archiver: canceling statement due to lock timeout" in caplog.text
+
+
 HOSTILE = ['qu"ote', "back\\slash", "new\nline", "snow ☃", "per%cent", "dollar ${P}", "semi;colon", "o'hara", "OTHERS"]
 
 

@@ -48,6 +48,8 @@ MISSING: Final = {
 # What older versions of an exporter call it, which is read beside the newer name.
 OLDER: Final[dict[str, Labels]] = {
     "pg_replication_lag": frozenset(),
+    "pg_replication_slot_safe_wal_size_bytes": frozenset({"slot_name", "slot_type"}),
+    "pg_replication_slot_wal_status": frozenset({"slot_name", "slot_type", "wal_status"}),
     "pg_stat_statements_calls": frozenset({"rolname", "datname", "queryid"}),
     "pg_stat_statements_total_time_seconds": frozenset({"rolname", "datname", "queryid"}),
 }
@@ -138,7 +140,8 @@ def cluster(start_postgres: StartPostgres) -> Iterator[tuple[PostgresServer, Pos
         thread = Thread(target=server.run, args=("SELECT * FROM orders",))
         thread.start()
         eventually(lambda: server.ask(waiting) == 1)
-        eventually(lambda: server.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == 1)
+        replaying = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn IS NOT NULL"
+        eventually(lambda: server.ask(replaying) == 1)
         yield server, standby
     thread.join(10)
 
