@@ -32,8 +32,8 @@ class Query:
     """One query. *families* are the families of its columns; the other columns are their labels.
 
     *sql* may depend on the server; it is there from version *since* on, and *of_statements* with that extension alone.
-    *needs_stats*: without the rights of pg_read_all_stats the answer would have holes that look like values. *read* makes
-    families of rows that are not such a table.
+    *needs_stats*: without the rights of pg_read_all_stats the answer would have holes that look like values. *read*
+    makes families of rows that are not such a table.
     """
 
     name: str
