@@ -52,7 +52,8 @@ class Family:
         self.attributes = attributes
         self.unit = unit
         self.suffix = {"s": "seconds", "By": "bytes"}.get(unit, "")
-        self.name = "_".join([metric.replace(".", "_"), *filter(None, [self.suffix])])
+        name = metric.replace(".", "_")
+        self.name = f"{name}_{self.suffix}" if self.suffix else name
         self.labels = tuple(attribute.replace(".", "_").replace("-", "_") for attribute in attributes)
         self.help = help
         self.limit = limit

@@ -4,8 +4,9 @@ import re
 from typing import Any, Final
 
 from .aggregation import Histogram
+from .bounds import OTHER, FirstSeen
 from .memory import Labels
-from .outgoing import OTHER, ClientCalls, FirstSeen, Peers
+from .outgoing import ClientCalls, Peers
 
 CONNECT: Final = "CONNECT"  # a connection that failed: no operation came so far
 # The first words of SQL that become labels. Those that only frame other statements are no operations of their own.

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 _LONGEST: Final = 200
 _SIGNALS: Final = ("", "TRACES_", "METRICS_", "LOGS_")
-_BATCH_VARIABLES: Final = {"OTEL_BSP_": 5000, "OTEL_BLRP_": 1000}  # spans and log records, and their delay in ms
+BATCH_DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds between two batches of spans, and of log records
+_BATCH_PREFIXES: Final = tuple(f"OTEL_{processor}_" for processor in BATCH_DELAYS)
 QUEUE_SIZE: Final = 2048
 BATCH_SIZE: Final = 512
 # What OTLP's exporters take: a token, and printable text without what separates headers, or properties of one.
@@ -108,10 +109,10 @@ _KNOWN: Final[dict[str, tuple[Rule, str]]] = {
     "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT": (_COUNT, "no limit"),
     **{f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT": (_SECONDS, "10") for signal in _SIGNALS},
     **{f"OTEL_EXPORTER_OTLP_{signal}COMPRESSION": (_one_of("gzip", "deflate", "none"), "none") for signal in _SIGNALS},
-    **{f"{prefix}SCHEDULE_DELAY": (_POSITIVE, str(delay)) for prefix, delay in _BATCH_VARIABLES.items()},
-    **{f"{prefix}MAX_QUEUE_SIZE": (_POSITIVE, str(QUEUE_SIZE)) for prefix in _BATCH_VARIABLES},
-    **{f"{prefix}MAX_EXPORT_BATCH_SIZE": (_POSITIVE, str(BATCH_SIZE)) for prefix in _BATCH_VARIABLES},
-    **{f"{prefix}EXPORT_TIMEOUT": (_COUNT, "30000") for prefix in _BATCH_VARIABLES},
+    **{f"OTEL_{processor}_SCHEDULE_DELAY": (_POSITIVE, str(delay)) for processor, delay in BATCH_DELAYS.items()},
+    **{f"{prefix}MAX_QUEUE_SIZE": (_POSITIVE, str(QUEUE_SIZE)) for prefix in _BATCH_PREFIXES},
+    **{f"{prefix}MAX_EXPORT_BATCH_SIZE": (_POSITIVE, str(BATCH_SIZE)) for prefix in _BATCH_PREFIXES},
+    **{f"{prefix}EXPORT_TIMEOUT": (_COUNT, "30000") for prefix in _BATCH_PREFIXES},
 }
 
 
@@ -149,7 +150,7 @@ def _mend_ratio(environ: MutableMapping[str, str], problems: list[str]) -> None:
 
 
 def _mend_batches(environ: MutableMapping[str, str], problems: list[str]) -> None:
-    for prefix in _BATCH_VARIABLES:
+    for prefix in _BATCH_PREFIXES:
         size = int(environ.get(f"{prefix}MAX_QUEUE_SIZE") or QUEUE_SIZE)
         name = f"{prefix}MAX_EXPORT_BATCH_SIZE"
         if int(environ.get(name) or 0) > size:

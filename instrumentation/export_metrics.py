@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from .aggregation import Counter, Family
+from .bounds import OTHER
 
 QUEUE_FULL: Final = "queue_full"
 SHUT_DOWN: Final = "already_shutdown"
-OTHER: Final = "_OTHER"
 _ATTRIBUTES: Final = ("otel.component.name", "otel.component.type", "error.type")
 _NOUNS: Final = {"traces": "span", "logs": "log", "metrics": "metric_data_point"}
 _UNITS: Final = {"traces": "{span}", "logs": "{log_record}", "metrics": "{data_point}"}

@@ -6,17 +6,15 @@ dead collector; and a forked child of it goes on with its parent's connections.
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from .diagnostics import guarded, say_once
-from .environment import BATCH_SIZE, QUEUE_SIZE, is_whole
+from .environment import BATCH_DELAYS, BATCH_SIZE, QUEUE_SIZE, is_whole
 from .export_metrics import QUEUE_FULL, SHUT_DOWN
 from .exporters import Exporting
 from .native import Event, RLock, begin
-
-_DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds, as OpenTelemetry says
 
 
 def sleep_on() -> None:
@@ -41,7 +39,7 @@ def read_limits(environ: Mapping[str, str], processor: str) -> Limits:
 
     size = number("MAX_QUEUE_SIZE", QUEUE_SIZE)
     batch = min(size, number("MAX_EXPORT_BATCH_SIZE", BATCH_SIZE))
-    return Limits(size, batch, number("SCHEDULE_DELAY", _DELAYS[processor]) / 1000)
+    return Limits(size, batch, number("SCHEDULE_DELAY", BATCH_DELAYS[processor]) / 1000)
 
 
 class ExportQueue:

@@ -6,8 +6,9 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Final
 
+from .bounds import OTHER
 from .diagnostics import logger, say_once
-from .export_metrics import OTHER, SignalMetrics
+from .export_metrics import SignalMetrics
 from .late_patches import mend_ssl
 
 _PACKAGES: Final = {"http/protobuf": "http", "grpc": "grpc"}

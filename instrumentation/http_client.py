@@ -3,9 +3,10 @@
 from typing import Final
 
 from .aggregation import Histogram
+from .bounds import OTHER
 from .http_server import METHODS
 from .memory import Labels
-from .outgoing import OTHER, ClientCalls, Peers
+from .outgoing import ClientCalls, Peers
 
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _STATUSES: Final = range(100, 600)

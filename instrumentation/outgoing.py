@@ -8,31 +8,15 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from .aggregation import SERIES_LIMIT, Family, Histogram
+from .bounds import OTHER, FirstSeen
 from .diagnostics import say_once
 from .memory import Labels
 
-OTHER: Final = "_OTHER"
 MOST_PEERS: Final = 200
 _LONGEST: Final = 255  # of a host's name; an address beyond it is none
 
 # What a library says of a call, as it says it; whatever is equal is counted together.
 Key = tuple[Hashable, ...]
-
-
-class FirstSeen:
-    """Know the first *most* values that came, and only these."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._seen: set[Hashable] = set()
-
-    def knows(self, value: Hashable) -> bool:
-        """Whether *value* is one of them."""
-        if value not in self._seen:
-            if len(self._seen) >= self._most:
-                return False
-            self._seen.add(value)
-        return True
 
 
 class Peers:

@@ -179,6 +179,6 @@ def _pairs(attributes: Mapping[str, Any], scope: str, kind: str) -> Labels:
         name = label_name(key)
         if name == "le" and kind in ("histogram", "exponential"):
             name = "attribute_le"  # the bucket's own label
-        text = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
         merged[name] = f"{merged[name]};{text}" if name in merged else text
     return tuple(part for pair in merged.items() for part in pair)

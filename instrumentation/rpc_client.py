@@ -3,8 +3,9 @@
 from typing import Final
 
 from .aggregation import Histogram
+from .bounds import OTHER, FirstSeen
 from .memory import Labels
-from .outgoing import OTHER, ClientCalls, FirstSeen, Peers
+from .outgoing import ClientCalls, Peers
 
 _MOST_METHODS: Final = 200
 _OK: Final = "OK"

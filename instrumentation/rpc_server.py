@@ -9,11 +9,12 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from .aggregation import DURATION_BOUNDARIES, Histogram
+from .bounds import OTHER
 from .diagnostics import guarded
 from .memory import Labels
+from .second_spans import follow, follow_again
 from .tracing import SCOPE_NAME
 
-OTHER: Final = "_OTHER"  # a method that the server does not have: a stranger may ask for any
 # The codes that gRPC's conventions call a server's failure; the others are its answers, or the client's own doing.
 FAILURES: Final = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 
@@ -76,15 +77,17 @@ class RpcCall:
 class current:  # noqa: N801 - reads as the words that it is: with current(call.context)
     """Make a call's trace the current one, where its handler runs."""
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("_before", "_context", "_token")
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def __enter__(self) -> None:
         self._token = attach(self._context)
+        self._before = follow(trace.get_current_span(self._context))
 
     def __exit__(self, *_: Any) -> None:
+        follow_again(self._before)
         detach(self._token)
 
 

@@ -3,21 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Final
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from .aggregation import DURATION_BOUNDARIES, Family, Gauge, Histogram
+from .bounds import OTHER
 from .memory import Labels
 from .tracing import SCOPE_NAME
 
-# What OpenTelemetry's conventions call a failure that has no better name.
-_OTHER: Final = "_OTHER"
-
 
 def _failed_beside(labels: Labels) -> Labels:
-    return (*labels[:3], _OTHER)
+    return (*labels[:3], OTHER)
 
 
 class WorkerMetrics:
@@ -65,7 +62,7 @@ class WorkerMetrics:
                 "messaging.operation.name": operation,
                 "messaging.operation.type": "process",
                 "messaging.destination.name": destination,
-                "messaging.system": system or _OTHER,
+                "messaging.system": system or OTHER,
             },
         )
         labels = (operation, destination, system)

@@ -6,8 +6,9 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Final
 
+from seawall.instrumentation.bounds import OTHER
 from seawall.instrumentation.diagnostics import guarded
-from seawall.instrumentation.rpc_server import OTHER, RpcCall, current
+from seawall.instrumentation.rpc_server import RpcCall, current
 from seawall.instrumentation.wrapping import replace
 
 from .hooking import Telemetry
@@ -23,36 +24,37 @@ _KINDS: Final = {
 
 
 def hook_server(module: Any, telemetry: Telemetry) -> None:
-    """Count the calls of each server that ``grpc.server`` makes."""
+    """Count the calls of each server that ``grpc.server`` makes, whoever took or replaced that name before."""
+    import grpc
 
-    class Interceptor(module.ServerInterceptor):  # type: ignore[misc]
+    class Interceptor(grpc.ServerInterceptor):  # type: ignore[misc]
         def intercept_service(self, continuation: Any, details: Any) -> Any:
-            return _observe(module, telemetry, details, continuation(details))
+            return _observe(grpc, telemetry, details, continuation(details))
 
-    _add_to(module, Interceptor())
+    _add_to(module._Server, Interceptor())
 
 
 def hook_aio(module: Any, telemetry: Telemetry) -> None:
-    """Count the calls of each server that ``grpc.aio.server`` makes."""
+    """Count the calls of each server that ``grpc.aio.server`` makes, whoever took or replaced that name before."""
     import grpc
 
     class Interceptor(module.ServerInterceptor):  # type: ignore[misc]
         async def intercept_service(self, continuation: Any, details: Any) -> Any:
             return _observe(grpc, telemetry, details, await continuation(details))
 
-    _add_to(module, Interceptor())
+    _add_to(module.Server, Interceptor())
 
 
-def _add_to(module: Any, interceptor: Any) -> None:
-    original = module.server
+def _add_to(kind: Any, interceptor: Any) -> None:
+    original = kind.__dict__["__init__"]
 
     @wraps(original)
-    def server(pool: Any = None, handlers: Any = None, interceptors: Any = None, *others: Any, **named: Any) -> Any:
-        if "thread_pool" in named or "migration_thread_pool" in named:
-            pool = named.pop("thread_pool", None) or named.pop("migration_thread_pool", None)
-        return original(pool, handlers, (interceptor, *(interceptors or ())), *others, **named)
+    def __init__(  # noqa: N807
+        self: Any, pool: Any, handlers: Any, interceptors: Any = None, *others: Any, **named: Any
+    ) -> None:
+        original(self, pool, handlers, (interceptor, *(interceptors or ())), *others, **named)
 
-    replace(module, "server", server)
+    replace(kind, "__init__", __init__)
 
 
 def _observe(module: Any, telemetry: Telemetry, details: Any, handler: Any) -> Any:
@@ -63,7 +65,7 @@ def _observe(module: Any, telemetry: Telemetry, details: Any, handler: Any) -> A
 @guarded("observe a call")
 def _follow(module: Any, telemetry: Telemetry, details: Any, handler: Any) -> Any:
     headers = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
-    if handler is None:
+    if handler is None:  # a stranger may ask for any method
         RpcCall(telemetry.rpc, _SYSTEM, OTHER, headers).end("UNIMPLEMENTED")
         return None
     kind = _KINDS[bool(handler.request_streaming), bool(handler.response_streaming)]

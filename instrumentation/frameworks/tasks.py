@@ -5,7 +5,9 @@ from typing import Any
 
 from opentelemetry import propagate, trace
 
+from seawall.instrumentation.bounds import OTHER
 from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.second_spans import follow, follow_again
 
 from .hooking import Telemetry
 
@@ -20,10 +22,11 @@ class Task:
         self._entered = telemetry.worker.process_message(
             operation, destination=destination, system=system, headers=headers
         )
-        self._entered.__enter__()
+        self._before = follow(self._entered.__enter__())
 
     def end(self, error: BaseException | None = None) -> None:
         """Count the message; *error* is what failed it."""
+        follow_again(self._before)
         failed = error or self.error
         if failed is None:
             self._entered.__exit__(None, None, None)
@@ -33,7 +36,7 @@ class Task:
 
 def failure(name: str) -> Exception:
     """Return an exception of the class *name*, where a library tells no more of it; ``_OTHER`` where not even that."""
-    kind = type(name if name.isidentifier() else "_OTHER", (Exception,), {})
+    kind = type(name if name.isidentifier() else OTHER, (Exception,), {})
     return kind("told by the library")  # type: ignore[no-any-return]
 
 
