@@ -17,7 +17,7 @@ from .diagnostics import guarded
 from .family_text import header, label_text
 from .naming import label_name
 from .native import RLock
-from .second_spans import SecondTracer
+from .second_spans import SecondCallTracer, SecondTracer
 from .settings import Settings
 
 # What the SDK tells of its own exporters and processors, Seawall tells of its own.
@@ -33,6 +33,9 @@ SERVERS: Final = frozenset(
         "starlette",
     }
 )
+
+# The same of gRPC's calls and Celery's tasks; these tell of a client's calls and a producer's messages too.
+_CALLED: Final = frozenset({f"{_CONTRIB}.grpc", f"{_CONTRIB}.celery"})
 
 # Names of metrics that the ones of these would count a second time. What any other library or the application itself
 # tells under the same name is its own, and stays.
@@ -60,6 +63,8 @@ class SeawallTracerProvider(TracerProvider):
     def get_tracer(self, instrumenting_module_name: str, *others: Any, **named: Any) -> Tracer:
         """Return the tracer of a library."""
         tracer = super().get_tracer(instrumenting_module_name, *others, **named)
+        if instrumenting_module_name in _CALLED:
+            return SecondCallTracer(tracer)
         return SecondTracer(tracer) if instrumenting_module_name in SERVERS else tracer
 
 

@@ -1,5 +1,6 @@
 """Celery: each attempt at a task counts once, in the process that runs it; its signals tell all that there is."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from time import time
@@ -28,6 +29,24 @@ def hook_signals(module: Any, telemetry: Telemetry) -> None:
         (module.worker_ready, worker.observe_slots),
     ):
         signal.connect(receiver, weak=False, dispatch_uid=f"seawall.{signal.name}")
+    _move(module.task_prerun, worker.begin, 0)
+    worker.before_begin = lambda: _stay_last(module.task_postrun, worker.end)
+
+
+@guarded("put a task's end behind all others'")
+def _stay_last(signal: Any, receiver: Any) -> None:
+    # Who puts a context of its own into that of the task takes it out again before the task's is.
+    if signal.receivers[-1][1] != receiver:
+        _move(signal, receiver, len(signal.receivers))
+
+
+@guarded("put a task's begin before all others'")
+def _move(signal: Any, receiver: Any, place: int) -> None:
+    with signal.lock:
+        (own,) = [each for each in signal.receivers if each[1] == receiver]
+        signal.receivers.remove(own)
+        signal.receivers.insert(place, own)
+        signal.sender_receivers_cache.clear()
 
 
 def hook_requests(module: Any, _: Telemetry) -> None:
@@ -58,11 +77,13 @@ class _Worker:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._tasks: dict[str, Task] = {}
+        self.before_begin: Callable[[], None] = lambda: None
 
     @guarded("observe a task")
     def begin(self, task_id: str, task: Any, **_: Any) -> None:
         if task.request.is_eager:
             return  # a call of the producer's own: no message was sent
+        self.before_begin()
         headers = carried(lambda key: getattr(task.request, key, None))
         found = begin(self._telemetry, _SYSTEM, task.name, _queue(task.request), headers)
         if found is not None:

@@ -15,6 +15,7 @@ from .hooking import Telemetry
 
 _SYSTEM: Final = "grpc"
 _ENDED: Final = object()
+_SOON: Final = 0.1  # a caller gives up at its deadline: word of that may be here before the server's own
 _KINDS: Final = {
     (False, False): "unary_unary",
     (False, True): "unary_stream",
@@ -160,7 +161,7 @@ def _read_code(context: Any, error: BaseException | None) -> str | None:
     """Return the name of the code that the client gets, or would have got if it had stayed; None where none is set."""
     if _is_gone(context, error):
         remaining = context.time_remaining()
-        return "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+        return "DEADLINE_EXCEEDED" if remaining is not None and remaining <= _SOON else "CANCELLED"
     # A function without async that grpc.aio runs in its pool is given a context that does not tell its code.
     code = context.code() if hasattr(context, "code") else None
     if not code:
