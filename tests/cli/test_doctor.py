@@ -202,7 +202,10 @@ def test_no_port_is_opened_and_nothing_is_pushed(tmp_path: Path) -> None:
 
 LATE = """
     import httpx, redis, urllib3
+    from concurrent.futures import ThreadPoolExecutor
     from grpc import server
+    calls = server(ThreadPoolExecutor(1))
+    from litestar._asgi.routing_trie.traversal import parse_node_handlers
     client = httpx.Client()
     store = redis.Redis()
     pool = urllib3.PoolManager().connection_from_url("http://localhost:1")
@@ -226,15 +229,17 @@ def test_what_is_made_before_the_import_is_missed_and_classes_are_not(tmp_path: 
         "a ConnectionPool of redis was made",
         "a HTTPConnectionPool of urllib3 was made",
         "a StubBroker of dramatiq was made",
-        "shop took server of grpc by name",
+        "a ThreadPoolExecutor of concurrent was made",
+        "a _Server of grpc was made",
+        "shop took parse_node_handlers of litestar._asgi.routing_trie.traversal by name",
     ]
     assert expected == found["late"]
-    assert ["shop.py:11: the application sets a tracer provider of its own: it stands"] == found["notes"]
+    assert ["shop.py:14: the application sets a tracer provider of its own: it stands"] == found["notes"]
 
     early = "import seawall.auto\n" + textwrap.dedent(LATE)
     found = report(write(tmp_path, shop=early), "shop:app", environ=environ)
     assert [] == found["late"]
-    notes = ["shop.py:12: the application sets a tracer provider of its own: it is refused, and Seawall's stands"]
+    notes = ["shop.py:15: the application sets a tracer provider of its own: it is refused, and Seawall's stands"]
     assert notes == found["notes"]
 
 

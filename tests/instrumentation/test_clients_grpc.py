@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -13,6 +14,7 @@ import grpc.aio
 import grpc.aio._channel
 import pytest
 from opentelemetry.context import attach, detach
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.semconv._incubating.metrics import rpc_metrics
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 from servers import eventually
@@ -24,6 +26,8 @@ from seawall.instrumentation.rpc_client import RpcClientMetrics, _address
 
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 TRACE = 0x0AF7651916CD43DD8448EB211C80319C
+CURRENT = f"00-{TRACE:032x}-{7:016x}-01"
+OWN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 Count = Callable[[], Counter[str]]
 
 
@@ -34,8 +38,9 @@ def _answer(request: bytes, context: Any) -> bytes:
         gone = Event()
         if context.add_callback(gone.set):
             gone.wait(20)
-    sent = dict(context.invocation_metadata())
-    return f"{sent.get('traceparent', '')} {sent.get('own', '')}".encode()
+    sent = context.invocation_metadata()
+    traces, own = ([value for key, value in sent if key == name] for name in ("traceparent", "own"))
+    return f"{','.join(traces)} {','.join(own)}".encode()
 
 
 def _handler(kind: str) -> Any:
@@ -87,6 +92,16 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Count:
     return ask
 
 
+@contextmanager
+def _trace() -> Iterator[None]:
+    """Make a trace the current one."""
+    token = attach(set_span_in_context(NonRecordingSpan(SpanContext(TRACE, 7, False, TraceFlags(1)))))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
 def _call(channel: grpc.Channel, kind: str, request: bytes, **options: Any) -> bytes:
     made = getattr(channel, kind)(f"/shop.Stock/{kind}")
     answer = made(
@@ -123,15 +138,11 @@ def test_the_name_is_the_conventions_own() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_counts_once_and_carries_the_trace(port: int, counts: Count, kind: str, aio: bool) -> None:
     """The user's own metadata stays beside the trace."""
-    span = NonRecordingSpan(SpanContext(TRACE, 7, False, TraceFlags(1)))
-    token = attach(set_span_in_context(span))
-    try:
+    with _trace():
         answer = _any_call(port, aio, kind, b"seven", metadata=(("own", "kept"),))
-    finally:
-        detach(token)
     eventually(lambda: bool(counts()))
 
-    assert f"00-{TRACE:032x}-{7:016x}-01 kept".encode() == answer
+    assert f"{CURRENT} kept".encode() == answer
     assert {f"shop.Stock/{kind} OK -": 1} == counts()
 
 
@@ -160,6 +171,101 @@ def test_a_cancelled_future_counts_once(port: int, counts: Count) -> None:
         eventually(lambda: bool(counts()))
 
     assert {"shop.Stock/unary_unary CANCELLED CANCELLED": 1} == counts()
+
+
+def _metadata(kind: str, *pairs: tuple[str, str]) -> Any:
+    made = {"tuple": tuple, "list": list, "iterator": iter, "Metadata": lambda given: grpc.aio.Metadata(*given)}
+    return made[kind](pairs)
+
+
+METADATA = [(False, "tuple"), (False, "list"), (True, "tuple"), (True, "list"), (True, "Metadata")]
+
+
+@pytest.mark.parametrize(("aio", "made"), METADATA)
+def test_metadata_of_every_kind_carries_the_trace(port: int, counts: Count, aio: bool, made: str) -> None:
+    """And is itself as it was: the caller may send it again."""
+    metadata = _metadata(made, ("own", "kept"))
+    with _trace():
+        answer = _any_call(port, aio, "unary_unary", b"seven", metadata=metadata)
+
+    assert (f"{CURRENT} kept".encode(), [("own", "kept")]) == (answer, list(metadata))
+
+
+@pytest.mark.parametrize(("aio", "made"), METADATA)
+def test_a_trace_that_the_metadata_carries_stays(port: int, counts: Count, aio: bool, made: str) -> None:
+    """It is the caller's word, and no second one stands beside it; the call counts."""
+    with _trace():
+        answer = _any_call(port, aio, "unary_unary", b"seven", metadata=_metadata(made, ("traceparent", OWN)))
+    eventually(lambda: bool(counts()))
+
+    assert (f"{OWN} ".encode(), {"shop.Stock/unary_unary OK -": 1}) == (answer, counts())
+
+
+def test_metadata_that_can_be_read_once_is_left_alone(port: int, counts: Count) -> None:
+    """It goes out as it is, without the trace."""
+    with _trace():
+        answer = _any_call(port, False, "unary_unary", b"seven", metadata=_metadata("iterator", ("own", "kept")))
+
+    assert b" kept" == answer
+
+
+def test_metadata_may_be_given_by_its_place(port: int, counts: Count) -> None:
+    """Third, behind the request and the timeout."""
+    with _trace(), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        answer = channel.unary_unary("/shop.Stock/unary_unary")(b"seven", 20, [("own", "kept")])
+
+    assert f"{CURRENT} kept".encode() == answer
+
+
+@pytest.mark.parametrize("kind", ["unary_unary", "stream_unary"])
+@pytest.mark.parametrize("way", ["with_call", "future"])
+def test_the_other_ways_to_call_count_once_and_carry_the_trace(port: int, counts: Count, kind: str, way: str) -> None:
+    """The call that they return is the library's own."""
+    with _trace(), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        made = getattr(getattr(channel, kind)(f"/shop.Stock/{kind}"), way)
+        done = made(b"seven" if kind.startswith("unary") else iter((b"seven",)), timeout=20)
+        answer, call = done if way == "with_call" else (done.result(), done)
+        eventually(lambda: bool(counts()))
+
+    assert (f"{CURRENT} ".encode(), grpc.StatusCode.OK) == (answer, call.code())
+    assert {f"shop.Stock/{kind} OK -": 1} == counts()
+
+
+@pytest.mark.parametrize("way", ["with_call", "future"])
+def test_the_other_ways_to_call_fail_as_they_do(port: int, counts: Count, way: str) -> None:
+    """With the library's exception, counted once by its code."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        made = getattr(channel.unary_unary("/shop.Stock/unary_unary"), way)
+        with pytest.raises(grpc.RpcError) as caught:
+            made(b"missing", timeout=20).result()
+        eventually(lambda: bool(counts()))
+
+    assert "NOT_FOUND" == caught.value.code().name
+    assert {"shop.Stock/unary_unary NOT_FOUND NOT_FOUND": 1} == counts()
+
+
+@pytest.mark.parametrize("aio", [False, True])
+def test_suppressed_calls_are_nobodys_to_see(port: int, counts: Count, aio: bool) -> None:
+    """Of all kinds: not counted, and without the trace; the call after it is."""
+    with _trace():
+        with suppress_instrumentation():
+            answers = [_any_call(port, aio, kind, b"seven") for kind in KINDS]
+        _any_call(port, aio, "unary_unary", b"seven")
+    eventually(lambda: bool(counts()))
+
+    assert ([b" "] * 4, {"shop.Stock/unary_unary OK -": 1}) == (answers, counts())
+
+
+def test_methods_beyond_the_first_200_are_one_series(counts: Count) -> None:
+    """Whatever an application calls: the label sets are bounded, and no call is lost."""
+    with grpc.insecure_channel("127.0.0.1:1") as channel:
+        for number in range(250):
+            with pytest.raises(grpc.RpcError):
+                channel.unary_unary(f"/shop.Stock/Method{number}")(b"", timeout=20)
+    found = counts()
+
+    assert (201, 250) == (len(found), sum(found.values()))
+    assert 50 == found["_OTHER UNAVAILABLE UNAVAILABLE"]
 
 
 @pytest.mark.parametrize(
