@@ -29,6 +29,11 @@ def said() -> list[str]:
     return list(_said)
 
 
+def failure_of(what: str) -> str:
+    """Return how the log line begins that says that Seawall could not do *what*."""
+    return f"Seawall could not {what}: "
+
+
 def guarded(what: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
     """Make a function return None and log one line, where it would have raised into the application."""
 
@@ -38,7 +43,7 @@ def guarded(what: str) -> Callable[[Callable[P, T]], Callable[P, T | None]]:
             try:
                 return function(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the application comes first
-                say_once(f"Seawall could not {what}: {type(error).__name__}: {error}")
+                say_once(f"{failure_of(what)}{type(error).__name__}: {error}")
                 return None
 
         return call

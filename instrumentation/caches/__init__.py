@@ -3,26 +3,26 @@
 Only caches that have a name: it is what says which of them misses. There are no conventions for these yet.
 """
 
-from collections.abc import Callable, Iterable
-from importlib import import_module
-from typing import Any, Final
-
-from wrapt import register_post_import_hook
+from collections.abc import Iterable
+from typing import Final
 
 from seawall.instrumentation.aggregation import Counter, Family
 from seawall.instrumentation.bounds import Names
-from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.exposition import Registry
+from seawall.instrumentation.hook_table import HookTable
 from seawall.instrumentation.memory import Labels
 
 __all__ = ["HOOKS", "CacheMetrics", "watch_caches"]
 
-# The library's module, and the file and function of this room that hook into it once it is imported.
-HOOKS: Final[dict[str, tuple[str, str]]] = {
-    "django.core.cache": ("django", "hook"),
-    "aiocache.base": ("aiocache", "hook_caches"),
-    "aiocache.factory": ("aiocache", "hook_aliases"),
-}
+HOOKS: Final = HookTable(
+    __name__,
+    "watch the caches of",
+    {
+        "django.core.cache": ("django", "hook"),
+        "aiocache.base": ("aiocache", "hook_caches"),
+        "aiocache.factory": ("aiocache", "hook_aliases"),
+    },
+)
 
 
 class CacheMetrics:
@@ -51,17 +51,8 @@ class CacheMetrics:
         return hit, miss
 
     def hook(self) -> None:
-        """Wait for each library's import; what is not imported is not paid for."""
-        for module in HOOKS:
-            register_post_import_hook(guarded(f"watch the caches of {module}")(self._hook_of(module)), module)
-
-    def _hook_of(self, name: str) -> Callable[[Any], None]:
-        file, function = HOOKS[name]
-
-        def hook(module: Any) -> None:
-            getattr(import_module(f".{file}", __name__), function)(module, self)
-
-        return hook
+        """Wait for each library's import."""
+        HOOKS.hook(self)
 
 
 def watch_caches(registry: Registry) -> None:

@@ -5,38 +5,38 @@ wire, behind the retries and redirects of a library, and whatever transport it g
 OpenTelemetry's instrumentations; where none is installed, the trace is still carried on.
 """
 
-from collections.abc import Callable, Iterable
-from importlib import import_module
-from typing import Any, Final
-
-from wrapt import register_post_import_hook
+from collections.abc import Iterable
+from typing import Final
 
 from seawall.instrumentation.aggregation import Family
 from seawall.instrumentation.db_client import DbClientMetrics
-from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.hook_table import HookTable
 from seawall.instrumentation.http_client import HttpClientMetrics
 from seawall.instrumentation.http_server import METHODS
 from seawall.instrumentation.rpc_client import RpcClientMetrics
 
 __all__ = ["HOOKS", "Clients"]
 
-# The library's module, and the file and function of this folder that hook into it once it is imported.
-HOOKS: Final[dict[str, tuple[str, str]]] = {
-    "http.client": ("stdlib", "hook_connections"),
-    "httpx._client": ("httpx", "hook_clients"),
-    "urllib3.connectionpool": ("urllib3", "hook_pools"),
-    "aiohttp.connector": ("aiohttp", "hook_connectors"),
-    "aiohttp.client_reqrep": ("aiohttp", "hook_requests"),
-    "redis.client": ("redis", "hook_client"),
-    "redis.cluster": ("redis", "hook_cluster"),
-    "redis.asyncio.client": ("redis", "hook_async_client"),
-    "redis.asyncio.cluster": ("redis", "hook_async_cluster"),
-    "psycopg": ("psycopg", "hook_driver"),
-    "asyncpg": ("asyncpg", "hook_driver"),
-    "grpc._channel": ("grpc", "hook_channel"),
-    "grpc.aio._channel": ("grpc", "hook_aio"),
-    "sqlalchemy.engine.interfaces": ("sqlalchemy", "hook_engines"),
-}
+HOOKS: Final = HookTable(
+    __name__,
+    "count the calls of",
+    {
+        "http.client": ("stdlib", "hook_connections"),
+        "httpx._client": ("httpx", "hook_clients"),
+        "urllib3.connectionpool": ("urllib3", "hook_pools"),
+        "aiohttp.connector": ("aiohttp", "hook_connectors"),
+        "aiohttp.client_reqrep": ("aiohttp", "hook_requests"),
+        "redis.client": ("redis", "hook_client"),
+        "redis.cluster": ("redis", "hook_cluster"),
+        "redis.asyncio.client": ("redis", "hook_async_client"),
+        "redis.asyncio.cluster": ("redis", "hook_async_cluster"),
+        "psycopg": ("psycopg", "hook_driver"),
+        "asyncpg": ("asyncpg", "hook_driver"),
+        "grpc._channel": ("grpc", "hook_channel"),
+        "grpc.aio._channel": ("grpc", "hook_aio"),
+        "sqlalchemy.engine.interfaces": ("sqlalchemy", "hook_engines"),
+    },
+)
 
 
 class Clients:
@@ -54,14 +54,4 @@ class Clients:
 
     def hook(self) -> None:
         """Wait for each library's import; one that is imported already is hooked at once."""
-        for module in HOOKS:
-            register_post_import_hook(guarded(f"count the calls of {module}")(self._hook_of(module)), module)
-
-    def _hook_of(self, name: str) -> Callable[[Any], None]:
-        # What is not imported is not paid for.
-        file, function = HOOKS[name]
-
-        def hook(module: Any) -> None:
-            getattr(import_module(f".{file}", __name__), function)(module, self)
-
-        return hook
+        HOOKS.hook(self)

@@ -21,28 +21,19 @@ _DATABASES: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "redis", "s
 # Of a table's metrics, those that are not told of every library in it.
 _ALONE: Final = {"db_client_connection_idle_max": frozenset({"sqlalchemy"})}
 _NOT_OF: Final = {"seawall_http_client_connection_timeouts_total": frozenset({"aiohttp"})}
-# What each table's failures say in the log, before the module's name.
-_WORDS: Final = {
-    "requests": "instrument",
-    "tasks": "instrument",
-    "calls": "count the calls of",
-    "pools": "watch the pools of",
-    "caches": "watch the caches of",
-}
 
 
 @dataclass(frozen=True)
 class Hook:
-    """One entry of a table: the module that is hooked, and what is measured by it of which library."""
+    """One entry of a table: the module that is hooked, and what is measured by it of which library.
+
+    *failure* is how the log line begins that says that it failed.
+    """
 
     module: str
     library: str
     measure: str
-
-    @property
-    def failure(self) -> str:
-        """How the log line begins that says that it failed."""
-        return f"Seawall could not {_WORDS[self.measure]} {self.module}: "
+    failure: str
 
 
 def hooks() -> Iterator[Hook]:
@@ -55,7 +46,8 @@ def hooks() -> Iterator[Hook]:
     ):
         for module, (file, _) in table.items():
             library = module if file == _STDLIB else file
-            yield Hook(module, library, "tasks" if measure == "requests" and file in _TASKS else measure)
+            measured = "tasks" if measure == "requests" and file in _TASKS else measure
+            yield Hook(module, library, measured, table.failure(module))
 
 
 def libraries(

@@ -4,13 +4,10 @@ A route is what the framework itself matched, noted as it hands the request over
 route, and a path would make a series of every address that a scanner tries.
 """
 
-from collections.abc import Callable, Iterable
-from importlib import import_module
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from wrapt import register_post_import_hook
-
-from seawall.instrumentation.diagnostics import guarded
+from seawall.instrumentation.hook_table import HookTable
 from seawall.instrumentation.http_server import HttpServerMetrics
 from seawall.instrumentation.rpc_server import RpcServerMetrics
 from seawall.instrumentation.tracing import ServerTracer
@@ -21,43 +18,50 @@ from .hooking import Telemetry
 
 __all__ = ["HOOKS", "Chosen", "Frameworks"]
 
-# The framework's module, and the file and function of this room that hook into it once it is imported.
-HOOKS: Final[dict[str, tuple[str, str]]] = {
-    "starlette.applications": ("starlette", "hook_applications"),
-    "starlette.routing": ("starlette", "hook_routes"),
-    "fastapi.applications": ("fastapi", "hook_applications"),
-    "fastapi.routing": ("fastapi", "hook_routes"),
-    "flask.app": ("flask", "hook_application"),
-    "werkzeug.middleware.dispatcher": ("flask", "hook_dispatcher"),
-    "werkzeug.wrappers.response": ("flask", "hook_responses"),
-    "django.core.handlers.wsgi": ("django", "hook_wsgi"),
-    "django.core.handlers.asgi": ("django", "hook_asgi"),
-    "django.core.handlers.base": ("django", "hook_resolver"),
-    "litestar.app": ("litestar", "hook_application"),
-    "litestar.routes.http": ("litestar", "hook_routes"),
-    "litestar.routes.asgi": ("litestar", "hook_mounts"),
-    "litestar._asgi.routing_trie.traversal": ("litestar", "hook_nodes"),
-    "litestar.middleware._internal.exceptions.middleware": ("litestar", "hook_exceptions"),
-    "falcon.app": ("falcon", "hook_wsgi"),
-    "falcon.asgi.app": ("falcon", "hook_asgi"),
-    "aiohttp.web_protocol": ("aiohttp", "hook_server"),
-    "aiohttp.web_response": ("aiohttp", "hook_streams"),
-    "aiohttp.web_ws": ("aiohttp", "hook_websockets"),
-    "grpc": ("grpc", "hook_server"),
-    "grpc.aio": ("grpc", "hook_aio"),
-    "celery.signals": ("celery", "hook_signals"),
-    "celery.worker.request": ("celery", "hook_requests"),
-    "dramatiq.broker": ("dramatiq", "hook_brokers"),
-    "rq.queue": ("rq", "hook_queues"),
-    "rq.worker.base": ("rq", "hook_births"),
-    "rq.worker.worker_classes": ("rq", "hook_workers"),
-}
-# The same of OpenTelemetry's own middleware, which is installed where somebody wants it.
-CONTRIB_HOOKS: Final[dict[str, tuple[str, str]]] = {
-    "opentelemetry.instrumentation.asgi": ("contrib", "hook_asgi"),
-    "opentelemetry.instrumentation.wsgi": ("contrib", "hook_wsgi"),
-}
-_ALL: Final = {**HOOKS, **CONTRIB_HOOKS}
+_DOING: Final = "instrument"
+HOOKS: Final = HookTable(
+    __name__,
+    _DOING,
+    {
+        "starlette.applications": ("starlette", "hook_applications"),
+        "starlette.routing": ("starlette", "hook_routes"),
+        "fastapi.applications": ("fastapi", "hook_applications"),
+        "fastapi.routing": ("fastapi", "hook_routes"),
+        "flask.app": ("flask", "hook_application"),
+        "werkzeug.middleware.dispatcher": ("flask", "hook_dispatcher"),
+        "werkzeug.wrappers.response": ("flask", "hook_responses"),
+        "django.core.handlers.wsgi": ("django", "hook_wsgi"),
+        "django.core.handlers.asgi": ("django", "hook_asgi"),
+        "django.core.handlers.base": ("django", "hook_resolver"),
+        "litestar.app": ("litestar", "hook_application"),
+        "litestar.routes.http": ("litestar", "hook_routes"),
+        "litestar.routes.asgi": ("litestar", "hook_mounts"),
+        "litestar._asgi.routing_trie.traversal": ("litestar", "hook_nodes"),
+        "litestar.middleware._internal.exceptions.middleware": ("litestar", "hook_exceptions"),
+        "falcon.app": ("falcon", "hook_wsgi"),
+        "falcon.asgi.app": ("falcon", "hook_asgi"),
+        "aiohttp.web_protocol": ("aiohttp", "hook_server"),
+        "aiohttp.web_response": ("aiohttp", "hook_streams"),
+        "aiohttp.web_ws": ("aiohttp", "hook_websockets"),
+        "grpc._server": ("grpc", "hook_server"),
+        "grpc.aio._server": ("grpc", "hook_aio"),
+        "celery.signals": ("celery", "hook_signals"),
+        "celery.worker.request": ("celery", "hook_requests"),
+        "dramatiq.broker": ("dramatiq", "hook_brokers"),
+        "rq.queue": ("rq", "hook_queues"),
+        "rq.worker.base": ("rq", "hook_births"),
+        "rq.worker.worker_classes": ("rq", "hook_workers"),
+    },
+)
+# OpenTelemetry's own middleware, which is installed where somebody wants it.
+_CONTRIB_HOOKS: Final = HookTable(
+    __name__,
+    _DOING,
+    {
+        "opentelemetry.instrumentation.asgi": ("contrib", "hook_asgi"),
+        "opentelemetry.instrumentation.wsgi": ("contrib", "hook_wsgi"),
+    },
+)
 
 # Files whose hooks follow no application: where chosen ones alone count, these wait.
 _OF_NO_APPLICATION: Final = frozenset({"celery", "dramatiq", "grpc", "rq"})
@@ -79,27 +83,14 @@ class Frameworks:
 
     def hook(self) -> None:
         """Wait for each framework's import; one that is imported already is hooked at once."""
-        self._await(module for module in _ALL if self._chosen is None or not _follows_none(module))
+        self._await(lambda file: self._chosen is None or file not in _OF_NO_APPLICATION)
 
     def choose_everything(self) -> None:
         """Count all applications from now on, where these were chosen ones."""
         if self._chosen is not None and not self._chosen.everything:
             self._chosen.everything = True
-            self._await(filter(_follows_none, _ALL))
+            self._await(_OF_NO_APPLICATION.__contains__)
 
-    def _await(self, modules: Iterable[str]) -> None:
-        for module in modules:
-            register_post_import_hook(guarded(f"instrument {module}")(self._hook_of(module)), module)
-
-    def _hook_of(self, name: str) -> Callable[[Any], None]:
-        # What is not imported is not paid for: an application has one framework of them all.
-        file, function = _ALL[name]
-
-        def hook(module: Any) -> None:
-            getattr(import_module(f".{file}", __name__), function)(module, self._telemetry)
-
-        return hook
-
-
-def _follows_none(module: str) -> bool:
-    return _ALL[module][0] in _OF_NO_APPLICATION
+    def _await(self, is_wanted: Callable[[str], bool]) -> None:
+        for table in (HOOKS, _CONTRIB_HOOKS):
+            table.hook(self._telemetry, [module for module, (file, _) in table.items() if is_wanted(file)])

@@ -4,34 +4,34 @@ A pool is known from its making by weak reference and read when a scrape asks; o
 as they happen. Connections that a parent opened are not told by its forked children.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any, Final
-
-from wrapt import register_post_import_hook
+from typing import Final
 
 from seawall.instrumentation.aggregation import Family
-from seawall.instrumentation.diagnostics import guarded
 from seawall.instrumentation.exposition import Registry
+from seawall.instrumentation.hook_table import HookTable
 
 from .metrics import DatabasePools, HttpPools
 
 __all__ = ["HOOKS", "PoolMetrics", "watch_pools"]
 
-# The library's module, and the file and function of this room that watch its pools once it is imported.
-HOOKS: Final[dict[str, tuple[str, str]]] = {
-    "sqlalchemy.engine.create": ("sqlalchemy", "hook"),
-    "psycopg_pool.pool": ("psycopg_pool", "hook_threads"),
-    "psycopg_pool.pool_async": ("psycopg_pool", "hook_tasks"),
-    "asyncpg.pool": ("asyncpg", "hook"),
-    "redis.connection": ("redis", "hook_threads"),
-    "redis.asyncio.connection": ("redis", "hook_tasks"),
-    "httpcore._sync.connection_pool": ("httpcore", "hook_threads"),
-    "httpcore._async.connection_pool": ("httpcore", "hook_tasks"),
-    "urllib3.connectionpool": ("urllib3", "hook"),
-    "aiohttp.connector": ("aiohttp", "hook"),
-}
+HOOKS: Final = HookTable(
+    __name__,
+    "watch the pools of",
+    {
+        "sqlalchemy.engine.create": ("sqlalchemy", "hook"),
+        "psycopg_pool.pool": ("psycopg_pool", "hook_threads"),
+        "psycopg_pool.pool_async": ("psycopg_pool", "hook_tasks"),
+        "asyncpg.pool": ("asyncpg", "hook"),
+        "redis.connection": ("redis", "hook_threads"),
+        "redis.asyncio.connection": ("redis", "hook_tasks"),
+        "httpcore._sync.connection_pool": ("httpcore", "hook_threads"),
+        "httpcore._async.connection_pool": ("httpcore", "hook_tasks"),
+        "urllib3.connectionpool": ("urllib3", "hook"),
+        "aiohttp.connector": ("aiohttp", "hook"),
+    },
+)
 
 
 @dataclass
@@ -47,17 +47,8 @@ class PoolMetrics:
         return (*self.database.families, *self.http.families)
 
     def hook(self) -> None:
-        """Wait for each library's import; what is not imported is not paid for."""
-        for module in HOOKS:
-            register_post_import_hook(guarded(f"watch the pools of {module}")(self._hook_of(module)), module)
-
-    def _hook_of(self, name: str) -> Callable[[Any], None]:
-        file, function = HOOKS[name]
-
-        def hook(module: Any) -> None:
-            getattr(import_module(f".{file}", __name__), function)(module, self)
-
-        return hook
+        """Wait for each library's import."""
+        HOOKS.hook(self)
 
 
 def watch_pools(registry: Registry) -> None:
