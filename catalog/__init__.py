@@ -6,6 +6,7 @@ from .files import files_of
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
 from .moments import instant
+from .probing import Probe, ProbeDns, ProbeStep, ProbeTls
 from .problems import CatalogError, Position, Problem, SeawallError, Severity
 from .schema import json_schema
 from .service import AlertOverride, Capacity, Dependency, Maintenance, Mitigation, RunbookNotes, Service
@@ -30,6 +31,10 @@ __all__ = [
     "Notify",
     "Pair",
     "Position",
+    "Probe",
+    "ProbeDns",
+    "ProbeStep",
+    "ProbeTls",
     "Problem",
     "RunbookNotes",
     "SeawallError",

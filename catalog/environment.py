@@ -12,6 +12,7 @@ from .wording import quoted
 _PORTS: Final = {
     "amqp": 5672,
     "amqps": 5671,
+    "dns": 53,
     "http": 80,
     "https": 443,
     "mongodb": 27017,

@@ -21,6 +21,10 @@ EXPECTED: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?(x|/s)$"
 TRAFFIC: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?/[smh]$"
 _MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
 _DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
+HEADER_VALUE: Final = r"^[\x20-\x7e]{0,2000}$"
+DNS_NAME: Final = r"^[A-Za-z0-9_*.-]{1,253}$"
+SERVER_NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$"
 WORDS: Final = r"[^\s]"
 _LARGEST: Final = 1e15  # up to here every whole number is one exact float, and is written with its digits
 
@@ -35,6 +39,10 @@ RULES: Final = {
     TARGET: 'a target is host:port without a scheme or a path, such as "checkout:9464"',
     EXPECTED: "it is a multiplier such as 6x or 1.5x, or a number of requests a second such as 900/s",
     TRAFFIC: "it is a number of events a second, a minute or an hour, such as 20/s, 5/m or 30/h",
+    HEADER: 'it is the name of a header, such as "Accept-Language"',
+    HEADER_VALUE: "a header's value is one line of printable ASCII",
+    DNS_NAME: 'it is a name of DNS, such as "shop.example.org"',
+    SERVER_NAME: 'it is the name of a host, such as "shop.example.org"',
 }
 
 

@@ -10,6 +10,7 @@ from .fields import NAME, RULES, Model
 from .files import Source, read
 from .findings import Findings
 from .model import Campaign, Catalog, Defaults, StackNotify, Team
+from .probing import check_probe
 from .problems import CatalogError, Position, Severity
 from .promises import check_buckets, check_defaults, check_override, check_slo, check_window, timezone_of
 from .receivers import check_receivers
@@ -158,6 +159,7 @@ class _Loading:
             check_match(service.match, (*path, "match"), self._findings)
             if service.url is not None:
                 check_url(service.url, (*path, "url"), self._findings)
+            check_probe(service.kind, service.url, service.probe, path, self._findings)
             if isinstance(service.targets, dict):
                 check_discovery(service.targets, (*path, "targets"), self._findings)
 

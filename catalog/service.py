@@ -24,6 +24,7 @@ from .fields import (
     Traffic,
     shape,
 )
+from .probing import Probe
 from .slo import Slo
 from .values import Duration, Hours
 
@@ -146,6 +147,8 @@ class Service(Model):
     """How it is scraped."""
     url: str | None = None
     """Where Seawall's exporter reaches it; a secret in it is a `${VARIABLE}` of the exporter's environment."""
+    probe: Probe | None = None
+    """Of a service of kind `probe`: what is asked from outside, and which answer is well."""
     match: dict[Label, str] = Field(default_factory=dict)  # load() merges defaults.match under it
     """Label matchers that narrow every query to this service, beside its job."""
     depends_on: Edges = Field(default_factory=dict)

@@ -10,16 +10,30 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
+from seawall.catalog import Probe, SeawallError
+
 from .declaration import MetricInfo
 from .own import OWN_METRICS
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to connect to: *url* holds the password, so it is never shown; *timeout* in seconds bounds each wait."""
+    """What to connect to: *url* holds the password, so it is never shown; *timeout* in seconds bounds each wait.
+
+    *probe* is what a service of kind ``probe`` is asked.
+    """
 
     url: str = field(repr=False)
     timeout: float
+    probe: Probe | None = None
+
+
+class FailedProbeError(SeawallError):
+    """A probe that failed, and found *families* all the same, which say how."""
+
+    def __init__(self, text: str, families: list[Metric]) -> None:
+        super().__init__(text)
+        self.families = families
 
 
 class ServiceCollector(Protocol):

@@ -9,10 +9,10 @@ from typing import Final
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError, Service
+from seawall.catalog import Probe, SeawallError, Service
 from seawall.catalog.environment import expand
 
-from .kinds import Kind, ServiceCollector, Target
+from .kinds import FailedProbeError, Kind, ServiceCollector, Target
 from .own import PROBE_DURATION, PROBE_SUCCESS
 from .redaction import secrets_of, split, without
 
@@ -26,6 +26,7 @@ class _Slot:
     busy: Lock = field(default_factory=Lock)
     deadline: float = 0.0
     url: str = field(default="", repr=False)
+    asked: Probe | None = None
     collector: ServiceCollector | None = None
     failure: str | None = None
 
@@ -38,10 +39,12 @@ class _Slot:
 
 @dataclass
 class _Answer:
-    """What a probe's thread found; *failure* is None only after success."""
+    """What a probe's thread found: the families, and why it failed, which is None only after success.
 
-    families: list[Metric] = field(default_factory=list)
-    failure: str | None = "it did not answer in time"
+    Both are one value: the thread may come to an end while the waiting one looks.
+    """
+
+    found: tuple[list[Metric], str | None] = ([], "it did not answer in time")
 
 
 class Prober:
@@ -58,9 +61,8 @@ class Prober:
         start = self._clock()
         slot = self._slot(service.name)
         answer = self._ask(slot, service, kind, start + timeout)
-        failure = answer.failure
         # The thread may still come to an end, too late: what it found then is no longer looked at.
-        families = answer.families if failure is None else []
+        families, failure = answer.found
         self._note(service.name, slot, failure)
         success = failure is None
         duration = self._clock() - start
@@ -98,15 +100,16 @@ class Prober:
             url = expand(template, self._environ)
             secrets = secrets_of(template, url, self._environ)
             split(url)
-            collector = _collector(slot, kind, Target(url, max(0.001, deadline - self._clock())))
-            answer.families = [family for family in collector.collect() if family.samples]
-            answer.failure = None  # last, because the waiting thread looks at it first
+            collector = _collector(slot, kind, Target(url, max(0.001, deadline - self._clock()), service.probe))
+            answer.found = [family for family in collector.collect() if family.samples], None
+        except FailedProbeError as error:
+            answer.found = error.families, without(str(error), secrets)
         except SeawallError as error:
-            answer.failure = without(str(error), secrets)
+            answer.found = [], without(str(error), secrets)
         except Exception as error:  # noqa: BLE001  # whatever a server sends, the exporter goes on
-            answer.failure = without(f"{type(error).__name__}: {error}", secrets)
+            answer.found = [], without(f"{type(error).__name__}: {error}", secrets)
         finally:
-            if answer.failure is not None:
+            if answer.found[1] is not None:
                 slot.close()
             slot.busy.release()
 
@@ -123,9 +126,9 @@ class Prober:
 
 def _collector(slot: _Slot, kind: Kind, target: Target) -> ServiceCollector:
     assert kind.connect is not None  # the server probes no other kinds
-    if slot.url != target.url:
+    if (slot.url, slot.asked) != (target.url, target.probe):
         slot.close()
-        slot.url = target.url
+        slot.url, slot.asked = target.url, target.probe
     if slot.collector is None:
         slot.collector = kind.connect(target)
     return slot.collector
