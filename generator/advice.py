@@ -37,7 +37,7 @@ def _of(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:
     # What answers with a status has somebody who asks.
     is_asked = dialect is not None and "status" in dialect.labels
     if service.tier == 1 and is_asked and not _seen_from_outside(catalog, packs, service):
-        mend = "add an SLO with sli: probe, or a service of dialect blackbox that depends on it"
+        mend = "add a service of kind probe that depends on it, or an SLO with sli: probe"
         yield (), f"nothing watches this tier-1 service from outside, where its users are; {mend}"
 
 
@@ -109,5 +109,9 @@ def _seen_from_outside(catalog: Catalog, packs: Packs, service: Service) -> bool
     if any(slo.sli == "probe" for slo in service.slos.values()):
         return True
     others = (each for each in catalog.services.values() if service.name in each.depends_on)
-    found = map(packs.dialect_of, others)
-    return any(dialect is not None and dialect.success for dialect in found)
+    gauges = {dialect.success for dialect in packs.dialects.values() if dialect.success}
+    for each in others:
+        dialect = packs.dialect_of(each)
+        if (dialect is not None and dialect.success) or packs.by_kind[each.kind].up in gauges:
+            return True
+    return False

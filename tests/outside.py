@@ -100,11 +100,11 @@ def _openssl(*words: str | Path) -> None:
 
 
 @contextmanager
-def tcp(behaviour: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Accept connections on a free port and give each to *behaviour* in a thread, under TLS with *context*."""
+def tcp(behaviour: Behaviour, context: ssl.SSLContext | None = None, port: int = 0) -> Iterator[int]:
+    """Accept connections on *port*, or on a free one, and give each to *behaviour* in a thread, under TLS with *context*."""
     stop = Event()
     threads: list[Thread] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         listener.settimeout(0.05)
 
         def accept() -> None:

@@ -23,6 +23,7 @@ SERVICES: Final = {
     "worker-slo": "targets: ['a:1'], slos: {availability: {objective: 99}}",
     "redis": "url: 'redis://a:6379'",
     "postgres": "url: 'postgresql://a:5432'",
+    "probe": "url: 'https://a'",
     "host": "targets: ['a:1']",
 }
 THRESHOLDS: Final = (0.001, 0.999, 1e9)  # what a ratio, a time and a count may well be, and what they can hardly be

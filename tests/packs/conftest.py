@@ -39,6 +39,7 @@ services:
   redis-scraped: {kind: redis, team: ops, targets: ["g:9121"]}
   postgres-probed: {kind: postgres, team: ops, url: "postgresql://h:5432"}
   postgres-scraped: {kind: postgres, team: ops, targets: ["i:9187"]}
+  probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LEGEND: Final = re.compile(r"{{ *(\w+) *}}")
@@ -85,7 +86,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 
 def _kind(path: str) -> str:
     """Return the kind that the services of CATALOG are named after."""
-    return next((word for word in ("http", "worker", "host", "redis", "postgres") if f"{word}" in path), "seawall")
+    return next(
+        (word for word in ("http", "worker", "host", "redis", "postgres", "probe") if f"{word}" in path), "seawall"
+    )
 
 
 def _rule(path: str, rule: dict[str, Any]) -> Use:

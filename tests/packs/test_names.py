@@ -14,6 +14,7 @@ from typing import Final
 
 import psycopg
 import pytest
+from outside import authority, dns_answer, page, tcp, udp
 from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
 from servers import (
@@ -29,6 +30,7 @@ from servers import (
     get,
     parse,
     process,
+    serving,
 )
 
 from seawall.exporters import inventory
@@ -57,6 +59,7 @@ OLDER: Final[dict[str, Labels]] = {
 UNSEEN: Final = {
     ("*", "http_response_status_code", "429"): "the shop limits nobody",
     ("*", "http_response_status_code", ""): "no client of the test cancels",
+    ("probe_tls_version_info", "version", "TLS 1[.][01]"): "today's OpenSSL speaks nothing as old",
 }
 # The first alert comes before Alertmanager is discovered; Debian's own database is the whole machine's.
 FLAGS: Final = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=1s")
@@ -293,7 +296,31 @@ class Contract:
         return any(re.fullmatch(value, each) if operator == "=~" else value == each for each in values)
 
 
+@pytest.fixture(scope="module")
+def probe_by_seawall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+    """Return what Seawall's exporter tells of a page, of one under TLS that it does not trust, of a nameserver and of no name."""
+    folder = tmp_path_factory.mktemp("outside")
+    with (
+        tcp(page("200 OK")) as plain,
+        tcp(page("200 OK"), authority(folder).issue("own", days=9)) as sealed,
+        udp(dns_answer) as names,
+    ):
+        urls = {
+            "plain": f"http://127.0.0.1:{plain}",
+            "sealed": f"https://127.0.0.1:{sealed}",
+            "names": f"dns://127.0.0.1:{names}",
+            "nowhere": "http://no-such-name.invalid",
+        }
+        lines = [f"  {name}: {{kind: probe, team: ops, url: '{url}', probe: {{}}}}" for name, url in urls.items()]
+        asked = lines[2].replace("{}}", "{dns: {name: shop.test}}}")
+        catalog = folder / "catalog.yaml"
+        catalog.write_text("\n".join(["seawall: 1", "teams: {ops: {}}", "services:", *lines[:2], asked, *lines[3:]]))
+        with serving(catalog) as running:
+            yield exposed(running.scrape(f"/probe?service={name}") for name in urls)
+
+
 SOURCES: Final = [
+    ("probe", "seawall"),
     ("postgres", "seawall"),
     *([("postgres", "postgres_exporter")] if shutil.which("prometheus-postgres-exporter") else []),
     ("host", "seawall"),
