@@ -30,10 +30,11 @@ _LONGEST_TIMEOUT: Final = 120.0
 
 @dataclass(frozen=True)
 class Request:
-    """What a page looks at; the names of *headers* are in lower case."""
+    """What a page looks at; the names of *headers* are in lower case; *is_secure* is what came by TLS."""
 
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
+    is_secure: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class App:
             "/health": self._health,
         }
 
-    def answer(self, target: str, headers: Mapping[str, str]) -> Response:
-        """Return the answer to GET of *target*, a path with its query; the names of *headers* are in lower case."""
+    def answer(self, target: str, headers: Mapping[str, str], *, is_secure: bool = False) -> Response:
+        """Return the answer to GET of *target*, a path with its query; see Request for the rest."""
         try:
             parts = urlsplit(target)
         except ValueError:
@@ -77,7 +78,7 @@ class App:
         page = self._pages.get(parts.path)
         if page is None:
             return Response(404, f"no such page; there are {', '.join(self._pages)}\n".encode())
-        return page(Request(parse_qs(parts.query), headers))
+        return page(Request(parse_qs(parts.query), headers, is_secure))
 
     def changed(self, catalog: Catalog) -> None:
         """Let go of the services that *catalog* no longer has."""
@@ -91,7 +92,8 @@ class App:
         address = request.headers.get("host", "")
         if not _ADDRESS.fullmatch(address):
             return Response(400, b"the Host header must be host:port: it becomes the targets' address\n")
-        return Response(200, target_groups(self.watch.catalog, address, self._environ), JSON)
+        groups = target_groups(self.watch.catalog, address, self._environ, is_secure=request.is_secure)
+        return Response(200, groups, JSON)
 
     def _metrics(self, _request: Request) -> Response:
         self.own.put(CATALOG_SUCCESS, self.watch.is_current)

@@ -42,14 +42,28 @@ _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--max-requests", type=click.IntRange(min=1), default=200, show_default=True, help="Requests answered at a time."
 )
-def exporter(catalog: Path, listen: str, proc: Path, sys: Path, root: Path, timeout: float, max_requests: int) -> None:
+@click.option(
+    "--web-config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A web configuration: TLS, users and headers (the format of Prometheus' exporters).",
+)
+def exporter(
+    catalog: Path,
+    listen: str,
+    proc: Path,
+    sys: Path,
+    root: Path,
+    timeout: float,
+    max_requests: int,
+    web_config: Path | None,
+) -> None:
     """Serve the metrics of this host, and of every service of the catalog that has a url."""
     host, port = _address(listen)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    settings = Settings(catalog, host, port, Machine(proc, sys, root), timeout, max_requests)
+    settings = Settings(catalog, host, port, Machine(proc, sys, root), timeout, max_requests, web_config=web_config)
     serve(
         settings,
         os.environ,

@@ -1,8 +1,11 @@
 """The HTTP server: a bounded number of threads, GET and HEAD alone, a clean stop."""
 
+import base64
+import binascii
 import contextlib
 import logging
 import socket
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler
@@ -14,11 +17,14 @@ from seawall.catalog import SeawallError
 
 from .app import App, Response
 from .own import IN_FLIGHT, REJECTED
+from .passwords import Doorkeeper, bcrypt
+from .web_config import WebConfigWatch
 
 _log: Final = logging.getLogger(__name__)
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 5\r\n\r\n"
 _METHODS: Final = "GET, HEAD"
+_PATIENCE: Final = 10.0  # seconds that a client may take for each piece of its request
 
 
 class ListenError(SeawallError):
@@ -36,9 +42,10 @@ class Listener(ThreadingMixIn, TCPServer):
     block_on_close = False  # drain() waits, but not for ever
     request_queue_size = 128
 
-    def __init__(self, host: str, port: int, app: App, limit: int) -> None:
+    def __init__(self, host: str, port: int, app: App, limit: int, web: WebConfigWatch) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.app = app
+        self.app, self.web = app, web
+        self.doorkeeper = Doorkeeper(bcrypt() or _nobody)
         self._free = BoundedSemaphore(limit)
         self._running = 0
         self._lock = Lock()
@@ -82,6 +89,16 @@ class Listener(ThreadingMixIn, TCPServer):
             self._count(-1)
             self._free.release()
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Speak TLS first, where there is a certificate: in the request's thread, which a silent client holds alone."""
+        tls = self.web.current().tls
+        if tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(_PATIENCE)
+        with tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Log a request that broke, in a line."""
         error = sys.exc_info()[1]
@@ -94,9 +111,13 @@ class Listener(ThreadingMixIn, TCPServer):
         self.app.own.add(IN_FLIGHT, step)
 
 
+def _nobody(_password: bytes, _setting: bytes) -> None:
+    """Match nothing: the web configuration refuses users where there is no bcrypt."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 10.0  # seconds that a client may take for each piece of its request
+    timeout = _PATIENCE
 
     def do_GET(self) -> None:
         """Answer with the page."""
@@ -123,20 +144,40 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self) -> Response:
         assert isinstance(self.server, Listener)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if not self._may_ask(headers.get("authorization", "")):
+            return Response(401, b"a user of the web configuration is wanted\n")
         try:
-            return self.server.app.answer(self.path, {name.lower(): value for name, value in self.headers.items()})
+            return self.server.app.answer(self.path, headers, is_secure=isinstance(self.connection, ssl.SSLSocket))
         except Exception as error:  # noqa: BLE001  # an answer is due, and never a traceback
             _log.error("answering %r failed: %s: %s", self.path[:200], type(error).__name__, error)
             return Response(500, b"this is an error of the exporter; its log says more\n")
 
+    def _may_ask(self, authorization: str) -> bool:
+        assert isinstance(self.server, Listener)
+        users = self.server.web.current().users
+        if not users:
+            return True
+        scheme, _, given = authorization.partition(" ")
+        try:
+            user, colon, password = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, ValueError):
+            return False
+        is_basic = scheme.lower() == "basic" and bool(colon)
+        return is_basic and self.server.doorkeeper.admits(users, user, password)
+
     def _send(self, response: Response) -> None:
+        assert isinstance(self.server, Listener)
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
-        self.send_header("X-Content-Type-Options", "nosniff")
+        for name, value in ({"X-Content-Type-Options": "nosniff"} | self.server.web.current().headers).items():
+            self.send_header(name, value)
         self.send_header("Connection", "close")  # an idle connection would hold a thread
         if response.status == 405:
             self.send_header("Allow", _METHODS)
+        if response.status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="seawall"')
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(response.body)

@@ -17,6 +17,7 @@ from .own import OwnMetrics
 from .probe import Prober
 from .system import Machine
 from .watch import CatalogWatch
+from .web_config import WebConfigWatch
 
 _GRACE: Final = 3.0  # seconds that answers under way have when it stops
 
@@ -32,10 +33,11 @@ class Settings:
     timeout: float = 10.0
     max_requests: int = 200
     reload_interval: float = 2.0
+    web_config: Path | None = None
 
 
 def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: Callable[[str], None]) -> None:
-    """Serve until *stop* is set; *started* is told the address. Raise CatalogError, ListenError."""
+    """Serve until *stop* is set; *started* is told the address. Raise CatalogError, WebConfigError, ListenError."""
     # psutil keeps the place of /proc for the whole process.
     psutil.PROCFS_PATH = str(settings.machine.proc)
     prober = Prober(environ)
@@ -47,7 +49,8 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
         environ=environ,
         timeout=settings.timeout,
     )
-    with Listener(settings.host, settings.port, app, settings.max_requests) as listener:
+    web = WebConfigWatch(settings.web_config)
+    with Listener(settings.host, settings.port, app, settings.max_requests, web) as listener:
         threads = [
             Thread(target=listener.serve_forever, args=(0.1,), name="listener", daemon=True),
             Thread(
@@ -56,7 +59,7 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
         ]
         for thread in threads:
             thread.start()
-        started(f"http://{listener.address}/")
+        started(f"{'https' if web.current().tls else 'http'}://{listener.address}/")
         stop.wait()
         listener.shutdown()
         listener.drain(_GRACE)

@@ -26,9 +26,11 @@ def probed(catalog: Catalog) -> Iterator[tuple[Service, Kind]]:
             yield found
 
 
-def target_groups(catalog: Catalog, address: str, environ: Mapping[str, str]) -> bytes:
+def target_groups(catalog: Catalog, address: str, environ: Mapping[str, str], *, is_secure: bool) -> bytes:
     """Return JSON: a group for each probed service, all at *address*, the exporter's own host:port."""
-    groups = [{"targets": [address], "labels": _labels(service, environ)} for service, _ in probed(catalog)]
+    # Not http: a proxy in front of the exporter may be the one that speaks TLS.
+    scheme = {"__scheme__": "https"} if is_secure else {}
+    groups = [{"targets": [address], "labels": _labels(service, environ) | scheme} for service, _ in probed(catalog)]
     return json.dumps(groups).encode()
 
 
