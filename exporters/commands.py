@@ -44,6 +44,7 @@ _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.option(
     "--web-config",
+    default=None,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A web configuration: TLS, users and headers (the format of Prometheus' exporters).",
 )

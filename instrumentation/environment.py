@@ -72,7 +72,7 @@ def is_whole(value: str) -> bool:
 
 
 _POSITIVE: Final = Rule(is_whole, "no whole number above 0")
-_COUNT: Final = Rule(lambda value: value.isdecimal() and value.isascii(), "no whole number")
+_COUNT: Final = Rule(lambda value: value.isdecimal() and value.isascii() and len(value) < 10, "no whole number")
 _SECONDS: Final = Rule(_is_number, "no number of seconds above 0")
 _BOOLEAN: Final = _one_of("true", "false")
 _SAMPLERS: Final = ("always_on", "always_off", "traceidratio")

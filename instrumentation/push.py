@@ -20,6 +20,7 @@ from wrapt import register_post_import_hook
 
 from .aggregation import Family
 from .diagnostics import guarded, say_once
+from .environment import is_whole
 from .export_metrics import SignalMetrics
 from .export_queue import ExportQueue, read_limits, sleep_on
 from .exporters import Exporting, make_exporter, transport_of
@@ -42,7 +43,7 @@ _ONE_END: Final = 5.0  # seconds; a server's end and the interpreter's within th
 def read_interval(environ: Mapping[str, str]) -> float:
     """Return the seconds between two pushes of the metrics."""
     text = environ.get(_INTERVAL, "").strip()
-    if text and not (text.isdecimal() and int(text) > 0):
+    if text and not is_whole(text):
         say_once(f"{_INTERVAL}={text} is no number of milliseconds; {_DEFAULT_INTERVAL} it is.")
         text = ""
     return int(text or _DEFAULT_INTERVAL) / 1000

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 
 from seawall import conventions
@@ -14,6 +15,7 @@ SERVICE_VARIABLE: Final = "SEAWALL_SERVICE"
 LOG_FORMAT_VARIABLE: Final = "SEAWALL_LOG_FORMAT"
 SHARED_MEMORY_VARIABLE: Final = "SEAWALL_SHARED_MEMORY"
 _HIGHEST_PORT: Final = 65535
+_MOST_BYTES: Final = 1_000_000
 _LONGEST: Final = 86_400.0  # seconds; a latency threshold above a day is a mistake
 _TRUE: Final = "true"
 _EXPORTERS: Final = {"METRICS": ("otlp", "prometheus", "none"), "TRACES": ("otlp", "none"), "LOGS": ("otlp", "none")}
@@ -73,7 +75,7 @@ def _service(environ: Mapping[str, str], problems: list[str]) -> Mapping[str, An
     if not path:
         return {}
     try:
-        service = json.loads(Path(path).read_text(encoding="utf-8"))
+        service = json.loads(_read(Path(path)))
     except (OSError, ValueError, RecursionError) as error:
         problems.append(f"{SERVICE_VARIABLE}={path} cannot be read ({error}); render the catalog, or mend the path.")
         return {}
@@ -81,6 +83,15 @@ def _service(environ: Mapping[str, str], problems: list[str]) -> Mapping[str, An
         problems.append(f"{SERVICE_VARIABLE}={path} holds no JSON object; render the catalog again.")
         return {}
     return service
+
+
+def _read(file: Path) -> str:
+    found = file.stat()
+    if not S_ISREG(found.st_mode):  # a pipe has no end
+        raise OSError("it is no regular file")
+    if found.st_size > _MOST_BYTES:
+        raise OSError("it is larger than a megabyte")
+    return file.read_text(encoding="utf-8")
 
 
 def _attributes(service: Mapping[str, Any]) -> dict[str, str]:
@@ -125,7 +136,7 @@ def _port(environ: Mapping[str, str], problems: list[str]) -> int:
     text = environ.get("OTEL_EXPORTER_PROMETHEUS_PORT", "").strip()
     if not text:
         return conventions.METRICS_PORT
-    if text.isdecimal() and int(text) <= _HIGHEST_PORT:
+    if text.isdecimal() and len(text) < 10 and int(text) <= _HIGHEST_PORT:
         return int(text)
     problems.append(f"OTEL_EXPORTER_PROMETHEUS_PORT={text} is no port; {conventions.METRICS_PORT} it is.")
     return conventions.METRICS_PORT

@@ -44,6 +44,8 @@ def test_every_option_is_on_the_page() -> None:
     defaults = {
         name: "required"
         if option.required
+        else "none"
+        if option.default is None
         else f"`{option.default:g}`"
         if isinstance(option.default, float)
         else f"`{option.default}`"

@@ -79,6 +79,30 @@ def test_the_port_is_9464_unless_the_environment_says_another() -> None:
     assert ["9464", "9999", "9464 OTEL_EXPORTER_PROMETHEUS_PORT=99999 is no port; 9464 it is."] == ports
 
 
+@pytest.mark.parametrize(("special", "said"), [("pipe", "it is no regular file"), ("large", "larger than a megabyte")])
+def test_a_service_file_without_an_end_is_not_read(tmp_path: Path, special: str, said: str) -> None:
+    """A pipe that nobody writes to would hold up the application's start for ever."""
+    path = tmp_path / special
+    if special == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text(" " * 1_000_001)
+    code = "import seawall.instrumentation.settings as s, os; print(*s.read_settings(os.environ).problems)"
+
+    assert said in run_python(code, {"SEAWALL_SERVICE": str(path)}).stdout
+
+
+def test_numbers_of_any_length_are_wrong_values_like_others() -> None:
+    """Python itself refuses to read the longest."""
+    names = ("OTEL_EXPORTER_PROMETHEUS_PORT", "OTEL_METRIC_EXPORT_INTERVAL")
+    code = (
+        "import seawall.instrumentation.settings as s, os; from seawall.instrumentation.push import read_interval; "
+        "print(s.read_settings(os.environ).port, read_interval(os.environ))"
+    )
+
+    assert "9464 60.0" == run_python(code, dict.fromkeys(names, "9" * 5000)).stdout.strip()
+
+
 def test_a_catalogued_service_never_moves_its_port(tmp_path: Path, taken: int) -> None:
     """It would be scraped as another job: it says an error with the way out, and goes on without /metrics."""
     environ = {"SEAWALL_SERVICE": service_file(tmp_path), "OTEL_EXPORTER_PROMETHEUS_PORT": str(taken)}
