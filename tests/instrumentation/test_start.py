@@ -1,6 +1,7 @@
 """What the one line does to a process: what it imports, where it serves, what the environment changes, how it ends."""
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
