@@ -132,6 +132,11 @@ def tcp(behaviour: Behaviour, context: ssl.SSLContext | None = None, port: int =
                 thread.join(5)
 
 
+def hang(_client: socket.socket, stop: Event) -> None:
+    """Never answer."""
+    stop.wait(30)
+
+
 def page(status: str, body: str = "all is well\n", **headers: str) -> Behaviour:
     """Return a behaviour that answers one request of HTTP."""
     given = {"Content-Length": str(len(body)), **{key.replace("_", "-"): value for key, value in headers.items()}}

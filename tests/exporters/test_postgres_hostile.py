@@ -9,6 +9,7 @@ from threading import Event
 
 import psycopg
 import pytest
+from outside import Behaviour, hang, tcp
 from postgres import PostgresServer, StartPostgres
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port
 
@@ -16,7 +17,7 @@ from seawall.exporters.kinds import Target
 from seawall.exporters.postgres import QUERIES, BadUrlError, MissingPackageError, connect
 from seawall.exporters.postgres_query import LIMIT
 
-from .test_redis_hostile import Behaviour, close, garble, hang, probe_threads, server, value
+from .test_redis_hostile import close, garble, probe_threads, value
 
 HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "2.5"}  # a deadline of two seconds
 PASSWORD = "hunter2-and-more"
@@ -91,7 +92,7 @@ def tattle(client: socket.socket, stop: Event) -> None:
 @pytest.mark.parametrize("behaviour", [hang, drip, garble, close, hang_later, drip_later, garble_later, say_nothing])
 def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
     """The page answers 200 and pg_up 0 while the server still hangs, and no thread is left behind."""
-    with server(behaviour) as port:
+    with tcp(behaviour) as port:
         exporter = start_exporter({"orders": f"postgresql://somebody@127.0.0.1:{port}"})
         scrape = exporter.scrape("/probe?service=orders", HEADERS)
         eventually(lambda: probe_threads() == [])
@@ -115,7 +116,7 @@ def test_a_password_that_a_server_repeats_is_not_told(
 ) -> None:
     """Neither the log nor the page holds it, nor who it is of."""
     caplog.set_level(logging.DEBUG)
-    with server(tattle) as port:
+    with tcp(tattle) as port:
         exporter = guarded(start_exporter, port, PASSWORD)
         page = exporter.scrape("/probe?service=orders")
     assert value(page, "pg_up") == 0

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outside import Behaviour, authority, dns_answer, page, saying, tcp, udp
+from outside import Behaviour, authority, dns_answer, hang, page, saying, tcp, udp
 from servers import eventually, free_port
 
 from seawall.catalog import Probe
@@ -62,11 +62,6 @@ def flood(client: socket.socket, stop: Event) -> None:
     client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     while not stop.is_set():
         client.sendall(b"x" * 65536)
-
-
-def hang(client: socket.socket, stop: Event) -> None:
-    """Never answer."""
-    stop.wait(30)
 
 
 HTTP: Final[dict[str, tuple[Behaviour, set[str]]]] = {

@@ -1,59 +1,18 @@
 """Redis servers that hang, lie, refuse and forbid: each probe ends in time, says redis_up 0, and tells no secret."""
 
-import contextlib
 import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from threading import Event, Thread
 
 import pytest
+from outside import Behaviour, hang, tcp
 from servers import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.redis import BadUrlError, MissingPackageError, connect
-
-Behaviour = Callable[[socket.socket, Event], None]
-
-
-@contextmanager
-def server(behaviour: Behaviour) -> Iterator[int]:
-    """Accept connections on a free port and give each to *behaviour* in a thread."""
-    stop = Event()
-    threads: list[Thread] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
-
-        def accept() -> None:
-            while not stop.is_set():
-                try:
-                    client, _ = listener.accept()
-                except TimeoutError:
-                    continue
-                threads.append(Thread(target=serve, args=(client,)))
-                threads[-1].start()
-
-        def serve(client: socket.socket) -> None:
-            with client:
-                client.settimeout(0.1)
-                with contextlib.suppress(OSError):
-                    behaviour(client, stop)
-
-        accepting = Thread(target=accept)
-        accepting.start()
-        try:
-            yield int(listener.getsockname()[1])
-        finally:
-            stop.set()
-            for thread in [accepting, *threads]:
-                thread.join(5)
-
-
-def hang(client: socket.socket, stop: Event) -> None:
-    """Never answer."""
-    stop.wait(30)
 
 
 def drip(client: socket.socket, stop: Event) -> None:
@@ -113,7 +72,7 @@ HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one se
 @pytest.mark.parametrize("behaviour", [hang, drip, garble, close, tattle, promise])
 def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
     """The page answers 200 and redis_up 0, no later than the scrape's timeout."""
-    with server(behaviour) as port:
+    with tcp(behaviour) as port:
         exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
         start = time.monotonic()
         scrape = exporter.scrape("/probe?service=cache", HEADERS)
@@ -125,7 +84,7 @@ def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExpor
 
 def test_an_answer_that_is_no_text_is_told_as_well_as_it_can_be(start_exporter: StartExporter) -> None:
     """The page stays UTF-8, and what surrounds the bytes is escaped."""
-    with server(babble) as port:
+    with tcp(babble) as port:
         exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
         scrape = exporter.scrape("/probe?service=cache")
     assert value(scrape, "redis_up") == 1
@@ -150,7 +109,7 @@ def probe_threads() -> list[str]:
 @pytest.mark.parametrize("behaviour", [hang, drip])
 def test_a_hung_probe_leaves_no_thread_behind(start_exporter: StartExporter, behaviour: Behaviour) -> None:
     """Its connection is cut at the deadline, whatever it waits for."""
-    with server(behaviour) as port:
+    with tcp(behaviour) as port:
         exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
         exporter.scrape("/probe?service=cache", HEADERS)
         eventually(lambda: probe_threads() == [], 1)
@@ -160,7 +119,7 @@ def test_a_hung_probe_leaves_no_thread_behind(start_exporter: StartExporter, beh
 def test_a_hung_server_does_not_delay_anothers_probe(start_exporter: StartExporter, start_redis: StartRedis) -> None:
     """While one waits for its deadline, the other is answered as ever."""
     real = start_redis()
-    with server(hang) as port:
+    with tcp(hang) as port:
         exporter = start_exporter({"dead": f"redis://127.0.0.1:{port}", "well": f"redis://127.0.0.1:{real.port}"})
         exporter.scrape("/probe?service=well")
         waiting = [Thread(target=exporter.scrape, args=("/probe?service=dead", HEADERS)) for _ in range(5)]
@@ -194,7 +153,7 @@ def test_a_password_that_a_server_repeats_is_not_told(
 ) -> None:
     """Neither the log nor the page holds it."""
     caplog.set_level(logging.DEBUG)
-    with server(tattle) as port:
+    with tcp(tattle) as port:
         exporter = guarded(start_exporter, port, "hunter2-and-more")
         page = exporter.scrape("/probe?service=cache")
     assert value(page, "redis_up") == 0
