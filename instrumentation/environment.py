@@ -66,13 +66,18 @@ def _provider(signal: str) -> Rule:
     )
 
 
+def is_count(value: str) -> bool:
+    """Whether *value* is a whole number of no more digits than anybody means, or than Python reads."""
+    return value.isdecimal() and value.isascii() and len(value) < 10
+
+
 def is_whole(value: str) -> bool:
-    """Whether *value* is a whole number above zero, of no more digits than anybody means."""
-    return value.isdecimal() and len(value) < 10 and int(value) > 0
+    """Whether *value* is such a number above zero."""
+    return is_count(value) and int(value) > 0
 
 
 _POSITIVE: Final = Rule(is_whole, "no whole number above 0")
-_COUNT: Final = Rule(lambda value: value.isdecimal() and value.isascii() and len(value) < 10, "no whole number")
+_COUNT: Final = Rule(is_count, "no whole number")
 _SECONDS: Final = Rule(_is_number, "no number of seconds above 0")
 _BOOLEAN: Final = _one_of("true", "false")
 _SAMPLERS: Final = ("always_on", "always_off", "traceidratio")

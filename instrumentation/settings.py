@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from seawall import conventions
 
+from .environment import is_count
 from .http_server import METHODS
 
 SERVICE_VARIABLE: Final = "SEAWALL_SERVICE"
@@ -136,7 +137,7 @@ def _port(environ: Mapping[str, str], problems: list[str]) -> int:
     text = environ.get("OTEL_EXPORTER_PROMETHEUS_PORT", "").strip()
     if not text:
         return conventions.METRICS_PORT
-    if text.isdecimal() and len(text) < 10 and int(text) <= _HIGHEST_PORT:
+    if is_count(text) and int(text) <= _HIGHEST_PORT:
         return int(text)
     problems.append(f"OTEL_EXPORTER_PROMETHEUS_PORT={text} is no port; {conventions.METRICS_PORT} it is.")
     return conventions.METRICS_PORT

@@ -26,13 +26,13 @@ _variable: Final = getattr(contexts._RUNTIME_CONTEXT, "_current_context", None)
 _holder: Final[Any] = _variable if isinstance(_variable, ContextVar) else None
 attach: Final[Callable[[Context], Any]] = _holder.set if _holder else contexts.attach
 now: Final[Callable[[], Context]] = _holder.get if _holder else contexts.get_current
-reset: Final[Callable[[Any], None]] = _holder.reset if _holder else contexts.detach
+_reset: Final[Callable[[Any], None]] = _holder.reset if _holder else contexts.detach
 
 
 def detach(token: Any) -> None:
-    """Put the context back to what it was before *token* was made, as *reset* does, in whatever context."""
+    """Put the context back to what it was before *token* was made."""
     try:  # noqa: SIM105 - costs less
-        reset(token)
+        _reset(token)
     except ValueError:  # a coroutine that is closed from elsewhere ends in another context than it began in
         pass
 

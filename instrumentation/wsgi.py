@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from .diagnostics import say_once
 from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics, is_length
-from .tracing import ServerTracer, attach, detach, now, reset
+from .tracing import ServerTracer, attach, detach, now
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -241,7 +241,7 @@ def observing(
             raise
         finally:
             if token is not None:
-                reset(token)
+                detach(token)
 
     return __call__
 
@@ -252,7 +252,7 @@ def _size(chunks: Iterable[bytes | str]) -> int:
         if isinstance(chunk, bytes):
             size += len(chunk)
         elif isinstance(chunk, str):  # which a framework encodes as it goes
-            size += len(chunk.encode())
+            size += len(chunk.encode(errors="surrogatepass"))
     return size
 
 

@@ -23,7 +23,7 @@ def hook_wsgi(module: Any, telemetry: Telemetry) -> None:
     def get_response(self: Any, request: Any) -> Any:
         response = original(self, request)
         counted = request.META.get(wsgi.REQUEST_KEY)
-        if counted is not None and response.streaming is False:
+        if counted is not None and getattr(response, "streaming", True) is False:
             counted.whole = (response, response)
         return response
 

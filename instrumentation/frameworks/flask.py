@@ -39,7 +39,7 @@ def hook_responses(module: Any, _: Telemetry) -> None:
         body = original(self, environ)
         request = environ.get(wsgi.REQUEST_KEY)
         # What is to be called in the end belongs to the request's trace.
-        if request is not None and type(self.response) is list and not self._on_close:
+        if request is not None and type(self.response) is list and not getattr(self, "_on_close", True):
             request.whole = (body, self.response)
         return body
 
