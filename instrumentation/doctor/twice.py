@@ -4,11 +4,15 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
+from opentelemetry.trace import get_tracer_provider
+
+from seawall.instrumentation.providers import SeawallTracerProvider
+
 from .application import Found
 from .contrib import active_names
 from .report import Twice
 
-# Of contrib's instrumentations, the one that sees what Seawall traces and that does not stand aside for it.
+# Of contrib's instrumentations, the one that sees what Seawall traces, and stands aside for it in Seawall's provider alone.
 _TRACED: Final = {"celery": "makes a second span of each task"}
 _OWN_METRICS: Final = "counts each request once more, under names of its own and on a /metrics of its own"
 _DIALECT: Final = "take it out, or leave Seawall's rules with its names: `dialect: {}` in the catalog"
@@ -45,6 +49,8 @@ def twice(found: Found, middleware: Collection[str]) -> list[Twice]:
 
 
 def _contrib() -> Iterator[Twice]:
+    if isinstance(get_tracer_provider(), SeawallTracerProvider):
+        return
     for name in sorted(active_names() & _TRACED.keys()):
         what = f"opentelemetry-instrumentation-{name.replace('_', '-')}"
         yield {"what": what, "does": _TRACED[name], "mend": f"leave its instrument() out, or set {_disabling(name)}"}
