@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,16 +44,18 @@ def test_the_page_is_the_childs_and_survives_a_reload(tmp_path: Path, name: str)
         eventually(lambda: connects(ports.metrics))
         eventually(lambda: 3 == counted(running))
 
-        source.write_text(source.read_text() + "\n# changed\n")
-        asked = 0
+        asked, due = 0, 0.0
 
         def reloaded() -> bool:
-            nonlocal asked
+            nonlocal asked, due
+            if time.monotonic() > due:  # who had not begun to watch has seen nothing of a change before
+                due = time.monotonic() + 10
+                source.write_text(source.read_text() + "\n# changed\n")
             status, body = running.request("/")
             asked += status == 200 and body != answers[0][1]
             return bool(asked)
 
-        eventually(reloaded, 30)
+        eventually(reloaded, 45)
         eventually(lambda: connects(ports.metrics))
         # A program of its own begins at zero; uvicorn's child is a worker, whose predecessors' requests stand.
         eventually(lambda: (counted(running) >= 4) if name == "uvicorn" else (1 == counted(running)))
