@@ -28,6 +28,7 @@ _RATES: Final = (
     "sum by (region) (increase(%s_total[{{window}}])) / 60",
     "histogram_count(sum(rate(%s[{{window}}])))",
 )
+_GROUPS: Final = (["region"], ["tenant", "region"])
 _EVENTS: Final = ("http", "worker")  # the kinds whose dialects count events
 
 
@@ -38,14 +39,20 @@ def slos(kind: str, texts: st.SearchStrategy[str]) -> st.SearchStrategy[Fields]:
 
 
 def _with_common(slo: Fields) -> st.SearchStrategy[Fields]:
-    more = {
+    more: dict[str, st.SearchStrategy[Any]] = {
         "window": st.sampled_from(["2d", "36h12h", "7d", "90d"]),
         "floor": st.integers(1, 1000),
         "confidence": st.sampled_from([50, 90, 95, 99.9]),
-        "by": st.sampled_from([["region"], ["tenant", "region"]]),
     }
     objective = {} if "thresholds" in slo else {"objective": _objectives()}
+    own = [slo[field] for field in ("good", "bad", "total", "value") if isinstance(slo.get(field), str)]
+    more["by"] = st.sampled_from([labels for labels in _GROUPS if all(_keeps(text, labels) for text in own)] or [[]])
     return st.fixed_dictionaries(objective, optional=more).map(lambda drawn: slo | drawn)
+
+
+def _keeps(text: str, labels: list[str]) -> bool:
+    """Whether PromQL of those above still has *labels*."""
+    return all(label in kept.split(", ") for kept in re.findall(r"^(?:sum|max) by \((.*?)\)", text) for label in labels) and not text.startswith(("sum(", "max("))  # fmt: skip
 
 
 def _objectives() -> st.SearchStrategy[float]:
