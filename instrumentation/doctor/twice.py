@@ -12,7 +12,7 @@ from .application import Found
 from .contrib import active_names
 from .report import Twice
 
-# Of contrib's instrumentations, the one that sees what Seawall traces, and stands aside for it in Seawall's provider alone.
+# Of contrib's instrumentations, the one that sees what Seawall traces, and stands aside in Seawall's provider alone.
 _TRACED: Final = {"celery": "makes a second span of each task"}
 _OWN_METRICS: Final = "counts each request once more, under names of its own and on a /metrics of its own"
 _DIALECT: Final = "take it out, or leave Seawall's rules with its names: `dialect: {}` in the catalog"
