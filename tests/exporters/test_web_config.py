@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from servers import RunningExporter, catalog_of, connects, eventually, free_port, get, process, serving
+from servers import RunningExporter, answers, catalog_of, connects, eventually, free_port, get, process, serving
 
 from seawall.exporters.passwords import Doorkeeper, bcrypt
 from seawall.exporters.web_config import WebConfigError, read
@@ -225,7 +225,7 @@ def test_prometheus_discovers_and_scrapes_by_tls_and_a_password(
         return [series["metric"]["job"] for series in answer["data"]["result"]]
 
     with process(*command, "--config.file=prometheus.yml", cwd=tmp_path):
-        eventually(lambda: connects(port))
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/-/ready"))
         eventually(lambda: found() == ["cache"], 30)
 
 

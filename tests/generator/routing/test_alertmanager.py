@@ -273,6 +273,9 @@ def test_the_hours_of_the_team_decide_between_page_and_ticket(live: Live) -> Non
     live.fire("day-shop", "HttpServiceFailing", tier=2, team="open")
     live.fire("till", "HttpServiceFailing", tier=1, team="closed")
     live.fire("flyer", "HttpServiceFailing", tier=3, team="open")
+    for path, services in {PAGE: ("day-shop", "till"), TICKET: ("night-shop", "flyer")}.items():
+        for service in services:
+            live.arrives(path, service, "HttpServiceFailing")
     live.settle()
     pages, tickets = (
         {service for service, name in live.caught.alerts(path) if name != "Last"} for path in (PAGE, TICKET)
