@@ -37,7 +37,8 @@ def proof_tests(
             if spec.get("applies", "True") != "True":
                 continue
             seconds = evaluated(spec, alert.for_seconds) + _seen_for(service, scope, spec)
-            series = _series(packs, pack, service, spec, scope, seconds)
+            lasts = max(seconds, Duration.parse(spec.get("lasts", "0s")).seconds)
+            series = _series(packs, pack, service, spec, scope, lasts)
         except ValueError as error:
             raise TemplateError(template.position, f"alert {alert.name}: proof: {error}") from None
         tests.append(_test(alert, outcome, series, seconds, spec))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from seawall.catalog import Pair, Service, Slo, objective_ratio, pairs_that_can_fire
+from seawall.catalog import Duration, Pair, Service, Slo, objective_ratio, pairs_that_can_fire
 
 from . import slo as arithmetic
 from .dialects import Dialect
@@ -15,9 +15,9 @@ from .text import Raw, number
 _FLOOR: Final = 10
 _FLOOR_SECONDS: Final = 120  # a probe or two that fail are no outage
 _MANY: Final = 1000
-_ALMOST: Final = 0.97
 _SLOWLY: Final = 25  # a proof plays each evaluation of an outage
-_BURNING: Final = 2.8  # times as fast as the objective allows
+_LEAST: Final = 0.85  # times the factor, at which a proof still has as many bad events as the floor
+_PACED: Final = 3600  # seconds; of a longer window a proof plays every ten minutes, of a shorter one every five
 _TOP_WINDOW: Final = "30m"
 
 
@@ -41,6 +41,7 @@ class SloFacts:
     days: float
     allowed: float
     timed: bool
+    given: bool
     events: str
     by: tuple[str, ...]
     confidence: float | None
@@ -64,14 +65,18 @@ class SloFacts:
         return Raw(f"avg_over_time({PERIOD['total']}{{{self.sel}}}[1h] offset 1d)")
 
     @property
+    def counted(self) -> bool:
+        """Whether its own events are counted, and no bound but the floor asks for more of them."""
+        return not self.timed and not self.given and self.confidence is None
+
+    @property
     def many(self) -> float:
         """Events a minute of a proof: a thousand, or as many as the floor, so that a minute of bad ones meets it."""
         return max(_MANY, self.floor)
 
-    @property
-    def burning(self) -> dict[str, float]:
-        """Events a minute whose ratio burns the budget a bit slower than any page or ticket but the last waits for."""
-        ratio = _BURNING * self.allowed / 100
+    def burning(self, times: float) -> dict[str, float]:
+        """Events a minute that burn the budget so many *times* as fast as the objective allows."""
+        ratio = times * self.allowed / 100
         return {"bad": self.many, "good": self.many * (1 / ratio - 1), "total": self.many / ratio}
 
     def spending(self, left: float) -> dict[str, float]:
@@ -130,11 +135,25 @@ class BurnFacts:
         """Whether the long window is made from recorded ones."""
         return self.pair.window not in arithmetic.RAW_WINDOWS
 
+    def at(self, times: float) -> dict[str, float]:
+        """Events a minute, always as many, that burn the budget so many *times* as fast as this pair waits for."""
+        total = self.slo.burning(_LEAST * self.factor)["total"]
+        bad = self.ratio(times) * total
+        return {"bad": bad, "good": total - bad, "total": total}
+
+    def ratio(self, times: float) -> float:
+        """The share of bad events that burns the budget so many *times* as fast as this pair waits for."""
+        return times * self.factor * self.slo.allowed / 100
+
     @property
-    def almost(self) -> dict[str, float]:
-        """Events a minute that burn the budget a little slower than this pair waits for."""
-        ratio = _ALMOST * self.factor * self.slo.allowed / 100
-        return {"bad": self.slo.many, "good": self.slo.many * (1 / ratio - 1)}
+    def pace(self) -> Duration:
+        """How far apart the evaluations of a proof are that plays the short window several times."""
+        return Duration(600 if self.short_seconds > _PACED else 300)
+
+    @property
+    def played(self) -> int:
+        """Seconds in which such a proof fills the short window: divisible by three paces."""
+        return max(self.short_seconds, 3 * int(self.pace.seconds))
 
     @property
     def is_slow(self) -> bool:
@@ -172,6 +191,7 @@ def slo_facts(service: Service, key: str, slo: Slo, dialect: Dialect | None) -> 
         days=slo.period_days,
         allowed=float(1 - objective) * 100,
         timed=timed,
+        given=slo.is_given,
         events="seconds" if timed else "events",
         by=slo.by,
         confidence=slo.confidence,
