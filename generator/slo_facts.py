@@ -55,6 +55,12 @@ class SloFacts:
         return Raw(_answer(query, (*self.by, None), "humanizeDuration", "a time that nothing tells"))
 
     @property
+    def named(self) -> Raw:
+        """The key, and after it the group that an alert is about."""
+        group = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.by)
+        return Raw(f"{self.key} ({group})" if group else self.key)
+
+    @property
     def recent(self) -> Raw:
         """Events a second of the last half hour."""
         return Raw(f"slo:total:rate30m{{{self.sel}}}")
@@ -152,8 +158,8 @@ class BurnFacts:
 
     @property
     def played(self) -> int:
-        """Seconds in which such a proof fills the short window: divisible by three paces."""
-        return max(self.short_seconds, 3 * int(self.pace.seconds))
+        """Minutes in which such a proof fills the short window: whole paces, and so is their third."""
+        return int(max(self.short_seconds, 3 * self.pace.seconds)) // 60
 
     @property
     def is_slow(self) -> bool:
