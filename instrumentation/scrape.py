@@ -78,7 +78,11 @@ class ScrapeServer:
         self._closed = False
         self._connections: set[_Socket] = set()
         self._socket = _listening(host, port)
-        begin(self._run, "seawall-metrics")
+        try:
+            begin(self._run, "seawall-metrics")
+        except RuntimeError:  # the system has no more threads: a port that nobody answers at is of no use
+            self._socket.close()
+            raise
 
     @property
     def port(self) -> int:

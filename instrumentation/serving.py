@@ -30,7 +30,6 @@ class Endpoint:
         self._patience = 0
         self._left = False
 
-    @guarded("serve /metrics")
     def begin(self) -> None:
         """Serve at once where that can be; the rest is done by a thread."""
         if not self._serves():
@@ -54,7 +53,6 @@ class Endpoint:
         if self._held is not None:
             os.close(self._held)
 
-    @guarded("serve /metrics")
     def _wait(self) -> None:
         while True:
             sleep(_TRY_SECONDS)
@@ -62,16 +60,24 @@ class Endpoint:
                 return
             self._registry.sample()  # what the one who serves cannot ask this process for
 
+    @guarded("serve /metrics")
     def _serves(self) -> bool:
         """Take the port, unless a sibling has it; say whether this process serves."""
-        if not self._holds_lock():
-            self._patience = _PATIENCE
-            return False
         settings = self._settings
+        try:
+            if not self._holds_lock():
+                self._patience = _PATIENCE
+                return False
+            is_alone = True
+        except OSError as error:
+            # Somebody cleared the group's folder while a sibling may serve: the port itself is the lock from now on.
+            say_once(f"Seawall cannot lock the port of /metrics ({error}): the first of the workers to take it serves.")
+            is_alone = False
         try:
             self.server = ScrapeServer(self._registry, settings.host, settings.port)
         except OSError as error:
-            self._do_without(error)
+            if is_alone:
+                self._do_without(error)
         else:
             if self._patience:
                 logger.info("Seawall serves /metrics on port %d.", self.server.port)
