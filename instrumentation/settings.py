@@ -15,9 +15,13 @@ from .http_server import METHODS
 SERVICE_VARIABLE: Final = "SEAWALL_SERVICE"
 LOG_FORMAT_VARIABLE: Final = "SEAWALL_LOG_FORMAT"
 SHARED_MEMORY_VARIABLE: Final = "SEAWALL_SHARED_MEMORY"
+_HOST_VARIABLE: Final = "OTEL_EXPORTER_PROMETHEUS_HOST"
+_HOST: Final = "localhost"
 _HIGHEST_PORT: Final = 65535
 _MOST_BYTES: Final = 1_000_000
 _LONGEST: Final = 86_400.0  # seconds; a latency threshold above a day is a mistake
+_MOST_THRESHOLDS: Final = 50  # each is a number more for every series
+_LONGEST_TEXT: Final = 200  # characters; a name in the catalog has 63
 _TRUE: Final = "true"
 _EXPORTERS: Final = {"METRICS": ("otlp", "prometheus", "none"), "TRACES": ("otlp", "none"), "LOGS": ("otlp", "none")}
 _LOG_FORMAT: Final = "json"
@@ -32,7 +36,7 @@ class Settings:
     service: str = ""  # the path of its rendered file
     catalogued: bool = False
     thresholds: tuple[float, ...] = ()
-    host: str = "localhost"
+    host: str = _HOST
     port: int = conventions.METRICS_PORT
     methods: frozenset[str] = METHODS
     serves: bool = True
@@ -54,11 +58,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     serves = "prometheus" in named if named else not pushes["METRICS"] or "OTEL_EXPORTER_PROMETHEUS_PORT" in environ
     return Settings(
         disabled=environ.get("OTEL_SDK_DISABLED", "").strip().lower() == _TRUE,
-        attributes=_attributes(service),
+        attributes=_attributes(service, problems),
         service=environ.get(SERVICE_VARIABLE, ""),
         catalogued=bool(environ.get(SERVICE_VARIABLE)),
         thresholds=_thresholds(service, problems),
-        host=environ.get("OTEL_EXPORTER_PROMETHEUS_HOST") or "localhost",
+        host=_host(environ, problems),
         port=_port(environ, problems),
         methods=_methods(environ),
         serves=serves,
@@ -95,22 +99,36 @@ def _read(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _attributes(service: Mapping[str, Any]) -> dict[str, str]:
-    names = {"name": "service.name", "team": "seawall.team", "tier": "seawall.tier"}
-    return {attribute: str(service[key]) for key, attribute in names.items() if service.get(key) not in (None, "")}
+def _attributes(service: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, attribute in {"name": "service.name", "team": "seawall.team", "tier": "seawall.tier"}.items():
+        value = service.get(key)
+        if value in (None, ""):
+            continue
+        if isinstance(value, str | int) and len(str(value)) <= _LONGEST_TEXT:
+            found[attribute] = str(value)
+        else:
+            problems.append(
+                f"{SERVICE_VARIABLE}: {key} is no text of at most {_LONGEST_TEXT} characters: left out."
+            )
+    return found
 
 
 def _thresholds(service: Mapping[str, Any], problems: list[str]) -> tuple[float, ...]:
     values = service.get("latency_thresholds", [])
     if isinstance(values, list):
         good = tuple(float(value) for value in values if type(value) in (int, float) and 0 < value <= _LONGEST)
+        if len(good) > _MOST_THRESHOLDS:
+            problems.append(
+                f"{SERVICE_VARIABLE}: latency_thresholds lists {len(good)}; the first {_MOST_THRESHOLDS} have a bucket."
+            )
         if len(good) == len(values):
-            return good
+            return good[:_MOST_THRESHOLDS]
     else:
         good = ()
-    wrong = repr(values)[:200]
+    wrong = repr(values)[:_LONGEST_TEXT]
     problems.append(f"{SERVICE_VARIABLE}: latency_thresholds holds {wrong}; it lists seconds above 0, a day at most.")
-    return good
+    return good[:_MOST_THRESHOLDS]
 
 
 def _exporters(environ: Mapping[str, str], signal: str, known: tuple[str, ...], problems: list[str]) -> frozenset[str]:
@@ -131,6 +149,16 @@ def _writes_json(environ: Mapping[str, str], problems: list[str]) -> bool:
     if text and text.lower() != _LOG_FORMAT:
         problems.append(f"{LOG_FORMAT_VARIABLE}={text} is not {_LOG_FORMAT}; the application's own format it is.")
     return text.lower() == _LOG_FORMAT
+
+
+def _host(environ: Mapping[str, str], problems: list[str]) -> str:
+    text = environ.get(_HOST_VARIABLE, "").strip()
+    try:
+        text.encode("idna")  # as the resolver does, which says no more than that a label is empty or too long
+    except UnicodeError:
+        problems.append(f"{_HOST_VARIABLE}={text[:_LONGEST_TEXT]!r} is no host name; {_HOST} it is.")
+        return _HOST
+    return text or _HOST
 
 
 def _port(environ: Mapping[str, str], problems: list[str]) -> int:

@@ -134,6 +134,15 @@ def test_an_address_that_cannot_be_listened_on_is_one_line() -> None:
     assert "serve /metrics" in done.stderr
 
 
+@pytest.mark.parametrize("host", ["a" * 70, "shop..internal", "caf\udce9"])
+def test_a_host_that_is_no_name_is_a_wrong_value_like_others(host: str) -> None:
+    """The variable is named, once, and the page is where it is by default."""
+    done = run_python(f"import seawall.auto{PAGE}print(len(page) > 0)", {"OTEL_EXPORTER_PROMETHEUS_HOST": host})
+
+    said = f"OTEL_EXPORTER_PROMETHEUS_HOST={host!r} is no host name; localhost it is.\n"
+    assert (0, "True\n", said) == (done.returncode, done.stdout, done.stderr)
+
+
 def test_a_disabled_sdk_does_nothing() -> None:
     """No server, no hook, no provider; a worker's own calls still run."""
     code = """
@@ -203,6 +212,9 @@ def test_each_latency_threshold_is_a_bucket_exactly(tmp_path: Path) -> None:
         ('{"latency_thresholds": 3}', "latency_thresholds holds 3"),
         ('{"latency_thresholds": [0.3, "fast", -1, 1e999]}', "latency_thresholds holds [0.3, 'fast', -1, inf]"),
         ('{"latency_thresholds": [1' + "0" * 400 + "]}", "latency_thresholds holds [1000"),
+        ('{"latency_thresholds": [' + "1, " * 50 + "1]}", "latency_thresholds lists 51; the first 50 have a bucket."),
+        ('{"name": "' + "x" * 201 + '"}', "SEAWALL_SERVICE: name is no text of at most 200 characters: left out."),
+        ('{"team": ["shop"]}', "SEAWALL_SERVICE: team is no text of at most 200 characters: left out."),
     ],
 )
 def test_a_broken_service_file_is_one_error_and_the_application_runs(
