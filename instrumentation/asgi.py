@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, OTHER, SERVER_ERROR, HttpServerMetrics, is_length
 from .tracing import ServerTracer, detach
 
@@ -97,7 +97,7 @@ class AsgiRequest:
                 self.status = int(message["status"])
                 self._headers = message.get("headers", ())
         except Exception as problem:  # noqa: BLE001 - the server took the message; so does the application
-            say_once(f"Seawall could not follow a response: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not follow a response: {described(problem)}")
 
     def _complete(self, gone: bool) -> None:
         self._ended = perf_counter()
@@ -148,7 +148,7 @@ class AsgiRequest:
                 span.end(route, self.status, failure, error)
             self._scope = _NO_SCOPE  # which holds this request: together they would wait for the garbage collector
         except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not count a request: {described(problem)}")
 
     def _response_headers(self) -> tuple[str, int]:
         """Return the content encoding, and the bytes of the body: of a file that the server sends, what it is to be."""
@@ -162,7 +162,7 @@ class AsgiRequest:
                 ):
                     sent = int(value)
         except Exception as problem:  # noqa: BLE001 - whatever they are, the request counts
-            say_once(f"Seawall could not read the headers of a response: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not read the headers of a response: {described(problem)}")
         return encoding, sent
 
     def _matched_route(self) -> str:
@@ -206,7 +206,7 @@ def observing(
                 before(self, scope)
             request = None if REQUEST_KEY in scope else _begin(metrics, scope, receive, send)
         except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not observe a request: {described(problem)}")
             request = None
         if request is None:
             await call(self, scope, receive, send)

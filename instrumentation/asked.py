@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from .aggregation import Cells, Counter, Family, Gauge
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .memory import Labels
 
 # Answers with every series that there is now; values of one label set add up.
@@ -96,6 +96,6 @@ def _sums(family: Family, ask: Ask) -> dict[Labels, float]:
         for labels, value in ask():
             found[labels] = found.get(labels, 0.0) + value
     except Exception as error:  # noqa: BLE001 - no value is the truth
-        say_once(f"Seawall leaves {family.metric} out: {type(error).__name__}: {error}")
+        say_once(f"Seawall leaves {family.metric} out: {described(error)}")
         return {}
     return found

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from wrapt import register_post_import_hook
 
-from .diagnostics import guarded, say_once
+from .diagnostics import described, guarded, say_once
 
 _GROUP: Final = "opentelemetry_instrumentor"
 _DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -96,9 +96,8 @@ class _Instrumentation:
         try:
             step()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody's package; the application comes first
-            problem = " ".join(f"{type(error).__name__}: {error}".split())
             say_once(
-                f"Seawall leaves out the instrumentation {self._entry.name} ({self._entry.value}): {problem}. "
+                f"Seawall leaves out the instrumentation {self._entry.name} ({self._entry.value}): {described(error)}. "
                 f"Mend or remove its package, or name it in {_DISABLED_VARIABLE}."
             )
 

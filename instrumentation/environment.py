@@ -11,6 +11,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from .diagnostics import described
+
 _LONGEST: Final = 200
 _SIGNALS: Final = ("", "TRACES_", "METRICS_", "LOGS_")
 BATCH_DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds between two batches of spans, and of log records
@@ -130,7 +132,7 @@ def mend(environ: MutableMapping[str, str]) -> tuple[str, ...]:
         for mend_some in (_mend_ratio, _mend_batches, _mend_endpoints, _mend_pairs, _mend_headers, _mend_entry_points):
             mend_some(environ, problems)
     except Exception as error:  # noqa: BLE001 - the application comes first
-        problems.append(f"Seawall could not look through OTEL_*: {type(error).__name__}: {error}")
+        problems.append(f"Seawall could not look through OTEL_*: {described(error)}")
     return tuple(problems)
 
 
@@ -220,7 +222,7 @@ def _problem_of(group: str, name: str) -> str:
     try:
         found[0].load()()
     except Exception as error:  # noqa: BLE001 - somebody's package
-        return f"it cannot be loaded ({type(error).__name__}: {error})"
+        return f"it cannot be loaded ({described(error)})"
     return ""
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from .bounds import OTHER
-from .diagnostics import logger, say_once
+from .diagnostics import described, logger, say_once
 from .export_metrics import SignalMetrics
 from .late_patches import mend_ssl
 
@@ -39,7 +39,7 @@ def make_exporter(signal: str, transport: str) -> Any | None:
         extra = "otlp" if transport == "http" else "otlp-grpc"
         say_once(f'Seawall pushes no {signal.lower()} by OTLP ({error}): pip install "seawall[{extra}]"')
     except Exception as error:  # noqa: BLE001 - a wrong certificate or header: the application comes first
-        say_once(f"Seawall pushes no {signal.lower()} by OTLP: {type(error).__name__}: {error}")
+        say_once(f"Seawall pushes no {signal.lower()} by OTLP: {described(error)}")
     return None
 
 
@@ -81,7 +81,7 @@ class Exporting:
             if getattr(result, "name", "") == "FAILURE":
                 error, reason = OTHER, heard[0] if heard else "it does not say why"
         except Exception as problem:  # noqa: BLE001 - the next export may succeed
-            error, reason = type(problem).__qualname__, f"{type(problem).__name__}: {problem}"
+            error, reason = type(problem).__qualname__, described(problem)
         finally:
             _heard.reset(token)
         self.metrics.count_exported(items, error)

@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import Final, Protocol
 
 from .aggregation import Counter, Family
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .family_text import FamilyText
 from .memory import Labels, Memory
 
@@ -89,7 +89,7 @@ class Registry:
             try:
                 each.sample()
             except Exception as problem:  # noqa: BLE001 - half a page is better than none
-                say_once(f"Seawall leaves metrics out of /metrics: {type(problem).__name__}: {problem}")
+                say_once(f"Seawall leaves metrics out of /metrics: {described(problem)}")
 
     def render(self, content_type: str = CLASSIC) -> bytes:
         """Return the whole exposition."""
@@ -147,5 +147,5 @@ def _lines_of(source: Source, openmetrics: bool) -> list[str]:
     try:
         return list(source(openmetrics))
     except Exception as problem:  # noqa: BLE001 - half a page is better than none
-        say_once(f"Seawall leaves metrics out of /metrics: {type(problem).__name__}: {problem}")
+        say_once(f"Seawall leaves metrics out of /metrics: {described(problem)}")
         return []

@@ -42,7 +42,7 @@ def _fields(record: logging.LogRecord, service: str) -> Mapping[str, Any]:
         "message": message_of(record),
     }
     if error := exception_of(record):
-        found["exception"] = error[-1]
+        found["exception"] = error["exception.stacktrace"]
     if record.stack_info:
         found["stack"] = text_of(record.stack_info)
     found |= {key: text_of(value) for key in _IDS if (value := getattr(record, key, ""))}

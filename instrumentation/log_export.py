@@ -118,10 +118,7 @@ def _attributes(record: logging.LogRecord) -> Mapping[str, Any]:
     found["code.line.number"] = record.lineno
     if record.funcName:
         found["code.function.name"] = text_of(record.funcName)
-    error = exception_of(record)
-    if error is not None:
-        found |= zip(("exception.type", "exception.message", "exception.stacktrace"), error, strict=True)
-    return found
+    return found | exception_of(record)
 
 
 def _is_scalar(value: object) -> bool:

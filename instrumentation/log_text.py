@@ -4,9 +4,10 @@ import logging
 import traceback
 from collections.abc import Iterator
 from math import isfinite
+from types import TracebackType
 from typing import Any, Final
 
-_LONGEST: Final = 65_536  # characters; one record must not cost the others their place in a request
+LONGEST: Final = 65_536  # characters; one record must not cost the others their place in a request
 _MOST: Final = 128  # items of a list or a mapping
 _MOST_EXTRAS: Final = 100  # the SDK keeps 128 attributes, and warns of more
 _DEEPEST: Final = 4
@@ -26,7 +27,7 @@ def text_of(value: object) -> str:
     """Return *value* as text that UTF-8 can hold, cut where nobody reads on."""
     try:
         text = value if type(value) is str else str(value)
-        return text[:_LONGEST].encode("utf-8", "replace").decode()
+        return text[:LONGEST].encode("utf-8", "replace").decode()
     except Exception:  # noqa: BLE001 - a __str__ of somebody's
         return f"<{type(value).__name__} that cannot be shown>"
 
@@ -39,19 +40,27 @@ def message_of(record: logging.LogRecord) -> str:
         return f"{text_of(record.msg)} {text_of(record.args or '')}".rstrip()
 
 
-def exception_of(record: logging.LogRecord) -> tuple[str, str, str] | None:
-    """Return the class, the message and the traceback of the record's exception, if it has one."""
+def exception_of(record: logging.LogRecord) -> dict[str, str]:
+    """Return OpenTelemetry's attributes of the record's exception; none where it has none."""
     found = record.exc_info
     if not isinstance(found, tuple) or len(found) < 2 or not isinstance(found[1], BaseException):
-        return None
-    error = found[1]
+        return {}
+    return error_attributes(found[1], found[-1])
+
+
+def error_attributes(error: BaseException, trace: TracebackType | None = None) -> dict[str, str]:
+    """Return the class, the message and the traceback of *error*, which is *trace* or its own."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
-        trace = "".join(traceback.format_exception(kind, error, found[-1]))
+        lines = "".join(traceback.format_exception(kind, error, trace or error.__traceback__))
     except Exception:  # noqa: BLE001 - an exception's own __str__ or __cause__
-        trace = name
-    return name, text_of(error), text_of(trace.rstrip("\n"))
+        lines = name
+    return {
+        "exception.type": name,
+        "exception.message": text_of(error),
+        "exception.stacktrace": text_of(lines.rstrip("\n")),
+    }
 
 
 def extras_of(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from .aggregation import SERIES_LIMIT, Family, Histogram
 from .bounds import OTHER, FirstSeen
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .memory import Labels
 
 MOST_PEERS: Final = 200
@@ -60,7 +60,7 @@ class ClientCalls:
             cells = self._series.get(key)
             self.duration.record_in(self._find(key) if cells is None else cells, seconds)
         except Exception as error:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not count a call: {type(error).__name__}: {error}")
+            say_once(f"Seawall could not count a call: {described(error)}")
 
     def _find(self, key: Key) -> "memoryview[float]":
         """Return the series of a kind of call; those that will be the same next time are kept."""

@@ -19,7 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from wrapt import register_post_import_hook
 
 from .aggregation import Family
-from .diagnostics import guarded, say_once
+from .diagnostics import described, guarded, say_once
 from .environment import is_whole
 from .export_metrics import SignalMetrics
 from .export_queue import ExportQueue, read_limits, sleep_on
@@ -243,4 +243,4 @@ class Pusher:
         try:
             self._push()
         except Exception as error:  # noqa: BLE001 - the next push may succeed
-            say_once(f"Seawall could not push by OTLP: {type(error).__name__}: {error}")
+            say_once(f"Seawall could not push by OTLP: {described(error)}")

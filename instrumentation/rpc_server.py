@@ -13,7 +13,7 @@ from .bounds import OTHER
 from .diagnostics import guarded
 from .memory import Labels
 from .second_spans import follow, follow_again
-from .tracing import SCOPE_NAME
+from .tracing import SCOPE_NAME, record_error
 
 # The codes that gRPC's conventions call a server's failure; the others are its answers, or the client's own doing.
 FAILURES: Final = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
@@ -64,14 +64,16 @@ class RpcCall:
     def _count(self, code: str, error: BaseException | None) -> None:
         self._metrics.end(self._system, self._method, code, perf_counter() - self._started)
         span = self._span
-        if span.is_recording():
-            span.set_attribute("rpc.response.status_code", code)
-            if code in FAILURES:
-                span.set_attribute("error.type", code)
-                span.set_status(StatusCode.ERROR)
-            if error is not None:
-                span.record_exception(error)
-        span.end()
+        try:
+            if span.is_recording():
+                span.set_attribute("rpc.response.status_code", code)
+                if code in FAILURES:
+                    span.set_attribute("error.type", code)
+                    span.set_status(StatusCode.ERROR)
+                if error is not None:
+                    record_error(span, error)
+        finally:
+            span.end()
 
 
 class current:  # noqa: N801 - reads as the words that it is: with current(call.context)

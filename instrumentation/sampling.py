@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, Tracer, TracerProvider, get_current_span
 
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .forks import after_fork
 
 HALF: Final = 64  # bits
@@ -73,7 +73,7 @@ class Roots:
             sampler = self._sampler
             return sampler is None or bool(sampler.should_sample(None, trace_id, "HTTP").decision.is_sampled())
         except Exception as problem:  # noqa: BLE001 - a log line of the application's asks
-            say_once(f"Seawall could not ask the sampler: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not ask the sampler: {described(problem)}")
             return False
 
 
@@ -101,7 +101,7 @@ class Unrecorded(NonRecordingSpan):
                 if caller.is_valid:
                     return caller
             except Exception as problem:  # noqa: BLE001 - a log line of the application's asks
-                say_once(f"Seawall could not read a caller's trace: {type(problem).__name__}: {problem}")
+                say_once(f"Seawall could not read a caller's trace: {described(problem)}")
         return self._roots.context(self._lower)
 
     def __repr__(self) -> str:

@@ -12,8 +12,9 @@ from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .http_server import METHODS, OTHER, SERVER_ERROR
+from .log_text import LONGEST, error_attributes
 from .propagation import BAGGAGE, is_usual
 from .sampling import HALF, Roots, Unrecorded
 
@@ -70,6 +71,17 @@ def wsgi_name(header: str) -> str:
     return f"HTTP_{header.upper().replace('-', '_')}"
 
 
+def record_error(span: Span, error: BaseException) -> None:
+    """Record *error* in *span*, whatever its own words are: they may raise, or be longer than anybody reads."""
+    try:
+        if len(str(error)) <= LONGEST:
+            span.record_exception(error)
+            return
+    except Exception:  # noqa: BLE001, S110 - what can be told is told below
+        pass
+    span.add_event("exception", error_attributes(error))
+
+
 class ServerSpan:
     """A request's span, which is recorded."""
 
@@ -88,17 +100,19 @@ class ServerSpan:
     def end(self, route: str, status: int, failure: str, error: BaseException | None) -> None:
         """End the span under the name of its *route*; *failure* is the class of the *error*, if any."""
         span = self._span
-        if route:
-            span.update_name(f"{self._method} {route}")
-            span.set_attribute("http.route", route)
-        if status:
-            span.set_attribute("http.response.status_code", status)
-        if failure or status >= SERVER_ERROR:
-            span.set_attribute("error.type", failure or str(status))
-            span.set_status(StatusCode.ERROR)
-        if error is not None:
-            span.record_exception(error)
-        span.end()
+        try:
+            if route:
+                span.update_name(f"{self._method} {route}")
+                span.set_attribute("http.route", route)
+            if status:
+                span.set_attribute("http.response.status_code", status)
+            if failure or status >= SERVER_ERROR:
+                span.set_attribute("error.type", failure or str(status))
+                span.set_status(StatusCode.ERROR)
+            if error is not None:
+                record_error(span, error)
+        finally:
+            span.end()
 
 
 # The span of a request where it is recorded, and what puts the context back that was before it.
@@ -227,7 +241,7 @@ def _wsgi_attributes(environ: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _say(problem: Exception) -> Begun:
-    say_once(f"Seawall could not trace a request: {type(problem).__name__}: {problem}")
+    say_once(f"Seawall could not trace a request: {described(problem)}")
     return _NOTHING
 
 

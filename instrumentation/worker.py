@@ -9,12 +9,40 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from .aggregation import DURATION_BOUNDARIES, Family, Gauge, Histogram
 from .bounds import OTHER
+from .diagnostics import guarded
 from .memory import Labels
-from .tracing import SCOPE_NAME
+from .tracing import SCOPE_NAME, record_error
 
 
 def _failed_beside(labels: Labels) -> Labels:
     return (*labels[:3], OTHER)
+
+
+@guarded("trace a message")
+def _begin_span(operation: str, destination: str, system: str, headers: Mapping[str, str] | None) -> trace.Span:
+    return trace.get_tracer(SCOPE_NAME).start_span(
+        f"{operation} {destination}",
+        context=propagate.extract(headers) if headers else None,
+        kind=SpanKind.CONSUMER,
+        attributes={
+            "messaging.operation.name": operation,
+            "messaging.operation.type": "process",
+            "messaging.destination.name": destination,
+            "messaging.system": system or OTHER,
+        },
+    )
+
+
+@guarded("end the trace of a message")
+def _end_span(span: trace.Span, error: BaseException | None) -> None:
+    try:
+        if error is not None:
+            span.set_attribute("error.type", type(error).__qualname__)
+            span.set_status(StatusCode.ERROR)
+            if isinstance(error, Exception):
+                record_error(span, error)
+    finally:
+        span.end()
 
 
 class WorkerMetrics:
@@ -53,32 +81,19 @@ class WorkerMetrics:
         *operation* and *destination* become labels: names that stand in the code, never ids. *headers* carry the
         producer's trace on. Use it as a context manager or as a decorator.
         """
-        parent = propagate.extract(headers) if headers else None
-        span = trace.get_tracer(SCOPE_NAME).start_span(
-            f"{operation} {destination}",
-            context=parent,
-            kind=SpanKind.CONSUMER,
-            attributes={
-                "messaging.operation.name": operation,
-                "messaging.operation.type": "process",
-                "messaging.destination.name": destination,
-                "messaging.system": system or OTHER,
-            },
-        )
+        span = _begin_span(operation, destination, system, headers) or trace.INVALID_SPAN
         labels = (operation, destination, system)
         started = perf_counter()
         try:
-            with trace.use_span(span, record_exception=True):
+            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 yield span
         except BaseException as error:  # a message that was given up was not processed
-            span.set_attribute("error.type", type(error).__qualname__)
-            span.set_status(StatusCode.ERROR)
             self.duration.record_failure((*labels, type(error).__qualname__), perf_counter() - started)
+            _end_span(span, error)
             raise
         else:
             self.duration.record((*labels, ""), perf_counter() - started)
-        finally:
-            span.end()
+            _end_span(span, None)
 
     def observe_queue(
         self,

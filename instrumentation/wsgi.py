@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Any, Final
 
-from .diagnostics import say_once
+from .diagnostics import described, say_once
 from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics, is_length
 from .tracing import ServerTracer, attach, detach, now
 
@@ -34,6 +34,7 @@ class WsgiRequest:
         "_route_of",
         "_start_response",
         "_started",
+        "_write",
         "begun",
         "context",
         "encoding",
@@ -91,12 +92,22 @@ class WsgiRequest:
                 elif length == _ENCODING and name.lower() == "content-encoding":
                     self.encoding = value
         except Exception as problem:  # noqa: BLE001 - the server judges the application's status and headers
-            say_once(f"Seawall could not read the headers of a response: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not read the headers of a response: {described(problem)}")
         try:
             self.route = self._route_of(self._environ)
         except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not read a route: {type(problem).__name__}: {problem}")
-        return answer
+            say_once(f"Seawall could not read a route: {described(problem)}")
+        self._write = answer
+        return self
+
+    def __call__(self, data: bytes) -> None:
+        """Pass on what the application writes by what ``start_response`` returns, as PEP 3333 lets old ones do.
+
+        The request itself stands for it: a function of its own would cost every request that never writes.
+        """
+        self._write(data)
+        self.begun = True
+        self.sent += len(data)
 
     def close(self, error: BaseException | None = None) -> None:
         """Count the request, once; never raises."""
@@ -130,7 +141,7 @@ class WsgiRequest:
             self.whole = _NOT_WHOLE
             self._environ = _NO_ENVIRON  # which holds this request: together they would wait for the garbage collector
         except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not count a request: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not count a request: {described(problem)}")
 
     def abandon(self) -> None:
         """Count a request whose client left before the last byte; what has no body is complete without one."""
@@ -229,7 +240,7 @@ def observing(
         try:
             request = environ[REQUEST_KEY] = WsgiRequest(metrics, route_of, environ, start_response)
         except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not observe a request: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not observe a request: {described(problem)}")
             return call(self, environ, start_response)
         token = None
         if tracer is not None:
@@ -260,14 +271,14 @@ def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest, is_tr
     whole, chunks = request.whole
     if body is whole:
         if request.status not in _NO_BODY and environ.get("REQUEST_METHOD") != "HEAD":
-            request.sent = _size(chunks)
+            request.sent += _size(chunks)
         request.close()
         return body
     wrapper = environ.get("wsgi.file_wrapper")
     sends_file = isinstance(wrapper, type) and isinstance(body, wrapper)
     if sends_file or isinstance(body, _SEQUENCES):
         # The whole body stands: wrapped, the server could neither count its length nor send the file by itself.
-        request.sent = _length(request.length) if sends_file else _size(body)
+        request.sent += _length(request.length) if sends_file else _size(body)
         request.close()
         return body
     if is_traced:

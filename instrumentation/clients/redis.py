@@ -5,7 +5,7 @@ from functools import wraps
 from time import perf_counter
 from typing import Any, Final
 
-from seawall.instrumentation.diagnostics import guarded, say_once
+from seawall.instrumentation.diagnostics import described, guarded, say_once
 from seawall.instrumentation.wrapping import replace
 
 from . import Clients
@@ -94,7 +94,7 @@ def _told(tell: Tell, client: Any, args: tuple[Any, ...]) -> tuple[Peer, object]
     try:
         return tell(client, *args)
     except Exception as error:  # noqa: BLE001 - the application comes first
-        say_once(f"Seawall could not read a Redis call: {type(error).__name__}: {error}")
+        say_once(f"Seawall could not read a Redis call: {described(error)}")
         return None
 
 

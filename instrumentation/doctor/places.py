@@ -10,7 +10,6 @@ from typing import Final
 
 import seawall
 
-_LONGEST: Final = 300
 _HERE: Final = Path.cwd()  # where the command was called; an application may go elsewhere
 
 
@@ -61,14 +60,3 @@ def place_of(error: BaseException) -> str:
 
 def _frames(error: BaseException) -> Iterable[traceback.FrameSummary]:
     return traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
-
-
-def said(error: BaseException) -> str:
-    """Return what *error* says in one line; its own words may raise, or be long."""
-    try:
-        words = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
-    except Exception:  # noqa: BLE001 - the application's own class
-        words = ""
-    words = "".join(sign if sign.isprintable() else "�" for sign in words)
-    words = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__

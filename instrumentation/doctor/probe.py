@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from seawall.instrumentation import start
-from seawall.instrumentation.diagnostics import said as said_so_far
+from seawall.instrumentation.diagnostics import described, said
 
 from . import application, contrib, libraries, twice
-from .places import place_of, said
+from .places import place_of
 from .report import Failure, Outcome, Report, Request
 from .surroundings import settings_of
 from .target import Unusable, load, parse
@@ -41,7 +41,7 @@ def answer(request: Request) -> Outcome:
     except Unusable as unusable:
         failure: Failure = {"message": unusable.message, "place": unusable.place}
     except Exception as error:  # noqa: BLE001 - an application can break any module that this stands on
-        failure = {"message": f"Seawall cannot look at it once it is imported: {said(error)}", "place": ""}
+        failure = {"message": f"Seawall cannot look at it once it is imported: {described(error)}", "place": ""}
     return {"report": None, "failure": failure}
 
 
@@ -83,14 +83,14 @@ def _load_routes(found: application.Found) -> None:
     try:
         _ = sys.modules["django.urls"].get_resolver().url_patterns
     except BaseException as error:
-        raise Unusable(f"its URLs cannot be imported: {said(error)}", place_of(error)) from error
+        raise Unusable(f"its URLs cannot be imported: {described(error)}", place_of(error)) from error
 
 
 def _report(request: Request, settings: Any, found: application.Found, watch: Watch, packages: set[str]) -> Report:
     distributions = libraries.installed()
     names = application.middleware(found)
     counted = "" if settings["disabled"] else application.counted_by(found, watch.imported)
-    lines = said_so_far()
+    lines = said()
     known = libraries.libraries(watch.imported, lines, settings["disabled"], distributions)
     library = found.kind.library
     return {

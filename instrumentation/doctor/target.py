@@ -10,7 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from .places import place_of, said
+from seawall.instrumentation.diagnostics import described
+
+from .places import place_of
 
 # Where a module alone is named: what servers and frameworks call an application, and what makes one.
 _NAMES: Final = ("app", "application", "asgi", "wsgi", "celery", "broker")
@@ -71,12 +73,12 @@ def _import(name: str, folder: Path) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if place_of(error) or not (name == missing or name.startswith(f"{missing}.")):
-            raise Unusable(said(error), place_of(error)) from error
+            raise Unusable(described(error), place_of(error)) from error
         raise Unusable(f"there is no module {missing!r} in {folder}{_near(missing, folder)}") from error
     except SystemExit as error:
         raise Unusable(f"it ended itself while it was imported: sys.exit({error.code!r})", place_of(error)) from error
     except BaseException as error:
-        raise Unusable(said(error), place_of(error)) from error
+        raise Unusable(described(error), place_of(error)) from error
 
 
 def _near(name: str, folder: Path) -> str:
@@ -147,7 +149,7 @@ def _call(factory: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object
     try:
         return factory(*args, **kwargs)
     except BaseException as error:
-        raise Unusable(f"{name}() raised {said(error)}", place_of(error)) from error
+        raise Unusable(f"{name}() raised {described(error)}", place_of(error)) from error
 
 
 def _awaited(found: Any) -> object:
@@ -157,4 +159,4 @@ def _awaited(found: Any) -> object:
     try:
         return asyncio.run(wait())
     except BaseException as error:
-        raise Unusable(f"its factory raised {said(error)}", place_of(error)) from error
+        raise Unusable(f"its factory raised {described(error)}", place_of(error)) from error

@@ -6,7 +6,7 @@ from functools import wraps
 from time import perf_counter
 from typing import Any, Final
 
-from seawall.instrumentation.diagnostics import guarded, say_once
+from seawall.instrumentation.diagnostics import described, guarded, say_once
 from seawall.instrumentation.http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR
 from seawall.instrumentation.tracing import ServerSpan, detach
 from seawall.instrumentation.wrapping import replace
@@ -203,4 +203,4 @@ async def _find_route(call: Call, request: Any, status: int) -> None:
                 call.route = _canonical(resource)
                 break
     except Exception as problem:  # noqa: BLE001 - the application comes first
-        say_once(f"Seawall could not read a route: {type(problem).__name__}: {problem}")
+        say_once(f"Seawall could not read a route: {described(problem)}")

@@ -5,7 +5,7 @@ from functools import lru_cache, wraps
 from typing import Any, Final
 
 from seawall.instrumentation import asgi, wsgi
-from seawall.instrumentation.diagnostics import say_once
+from seawall.instrumentation.diagnostics import described, say_once
 from seawall.instrumentation.wrapping import replace
 
 from .hooking import Telemetry, mount_of, note_error, noted_route, observe_asgi, observe_wsgi
@@ -47,7 +47,7 @@ def hook_resolver(module: Any, _: Telemetry) -> None:
         try:
             _note_route(request, match.route)
         except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not read a route: {type(problem).__name__}: {problem}")
+            say_once(f"Seawall could not read a route: {described(problem)}")
         return match
 
     replace(module.BaseHandler, "resolve_request", resolve_request)

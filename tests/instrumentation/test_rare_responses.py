@@ -219,6 +219,39 @@ def test_an_error_in_the_place_of_a_response_has_headers_of_its_own() -> None:
     assert [("", 4.0)] == [(labels[-1], cells[-1]) for labels, cells in http.sent.collect()]
 
 
+@pytest.mark.parametrize("body", [[b"c", b"de"], iter([b"c", b"de"]), []])
+def test_bytes_that_are_written_count_as_the_bodys(body: Any) -> None:
+    """Old applications write by what ``start_response`` returns: the server gets these bytes, before the body's own."""
+    taken: list[bytes] = []
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        write = start_response("200 OK", [])
+        write(b"a" * 40)
+        write(b"b" * 60)
+        return body  # type: ignore[no-any-return]
+
+    http = HttpServerMetrics()
+    answered = WsgiMiddleware(app, http)(dict(ENVIRON), lambda *_: taken.append)
+    own = b"".join(answered)
+
+    assert [b"a" * 40, b"b" * 60] == taken
+    assert [100.0 + len(own)] == [cells[-1] for _, cells in http.sent.collect()]
+
+
+def test_an_application_that_raises_after_its_first_byte_was_written_is_broken_off() -> None:
+    """The server can answer no 500 any more."""
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])(b"a")
+        raise LookupError("late")
+
+    http = HttpServerMetrics()
+    for expected in ({"500": 1}, {"500": 1, "": 1}):  # a route's first failure goes to the series that stands at zero
+        with pytest.raises(LookupError):
+            WsgiMiddleware(app, http)(dict(ENVIRON), lambda *_: lambda _: None)
+        assert expected == counted(http)
+
+
 @pytest.mark.parametrize(
     ("method", "status", "counts"),
     [
