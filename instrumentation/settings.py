@@ -108,9 +108,7 @@ def _attributes(service: Mapping[str, Any], problems: list[str]) -> dict[str, st
         if isinstance(value, str | int) and len(str(value)) <= _LONGEST_TEXT:
             found[attribute] = str(value)
         else:
-            problems.append(
-                f"{SERVICE_VARIABLE}: {key} is no text of at most {_LONGEST_TEXT} characters: left out."
-            )
+            problems.append(f"{SERVICE_VARIABLE}: {key} is no text of at most {_LONGEST_TEXT} characters: left out.")
     return found
 
 
