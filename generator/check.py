@@ -1,8 +1,8 @@
 """Proves a rendered folder: every expression parsed, then the real promtool and amtool, every proof run."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +13,12 @@ from seawall.catalog import Catalog, Severity
 
 from .advice import advice
 from .alike import alike
+from .lean import lean
 from .model import ServiceView
 from .packs import Packs
 from .render import view
 from .routing import routing_warnings
-from .runs import RunError, Runs, complaint, runs
+from .runs import RunError, Runs, complaint, runs, scratch
 from .text import counted
 from .validation import validate
 
@@ -148,8 +149,12 @@ class _Promtool:
     def _test(self, files: Sequence[Path]) -> list[Finding]:
         first, *others = files
         stands = f" (and {counted(len(others), 'file')} like it: {_few(others)})" if others else ""
-        what, command = f"promtool test rules {first.name}{stands}", [self._tool, "test", "rules", str(first)]
-        return list(_run(self._runs, what, command))
+        with scratch("proofs") as folder:
+            asked = [str(file) for file in lean(first, folder)]
+            found = list(
+                _run(self._runs, f"promtool test rules {first.name}{stands}", [self._tool, "test", "rules", *asked])
+            )
+        return [replace(each, message=_named(each.message, asked, first)) for each in found]
 
 
 def _unread(version: str, tests: Sequence[Path]) -> list[Path]:
@@ -167,6 +172,13 @@ def _too_old(version: str, files: Sequence[Path], *, require: bool) -> Finding:
         f"put promtool {needed} or newer on PATH"
     )
     return Finding(UNREAD, text, Severity.ERROR if require else Severity.WARNING)
+
+
+def _named(message: str, asked: Iterable[str], file: Path) -> str:
+    """Return *message* with the name of the rendered *file* in place of those that were played for it."""
+    for each in asked:
+        message = message.replace(each, str(file))
+    return message
 
 
 def _few(files: Sequence[Path]) -> str:

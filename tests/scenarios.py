@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import yaml
 
 from seawall.catalog import Catalog, load
 from seawall.generator import load_packs, render
+from seawall.generator.lean import lean
 from seawall.generator.packs import Packs
 from seawall.generator.slo_rules import SHARED_ORDER
 from seawall.generator.writer import write
@@ -42,6 +44,11 @@ def said(*command: str) -> str:
     """Return what *command* says where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def played(tool: str, file: Path, folder: Path) -> str:
+    """Return what promtool says of a rendered *file* of proofs that fail, played in *folder* as ``seawall check`` does."""
+    return said(tool, "test", "rules", *map(str, lean(file.resolve(), Path(mkdtemp(dir=folder)))))
 
 
 def verdict(

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from scenarios import loaded, packs, said
+from scenarios import loaded, packs, played, said
 from strategies import as_yaml, durations, valid_catalogs
 
 from seawall.catalog import Catalog, Duration
@@ -110,4 +110,4 @@ def test_the_proofs_of_any_catalog_hold(raw: dict[str, Any], data: st.DataObject
             whole["tests"] = changed[:2] + data.draw(st.lists(st.sampled_from(whole["tests"]), min_size=1, max_size=2))
         chosen = tmp_path / "chosen.yml"
         chosen.write_text(yaml.safe_dump(whole, allow_unicode=True))
-        assert "" == said(tool("promtool"), "test", "rules", str(chosen))
+        assert "" == played(tool("promtool"), chosen, tmp_path)

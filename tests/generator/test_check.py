@@ -51,6 +51,8 @@ def test_a_rule_that_its_own_proof_refutes_is_found_and_named(catalog: Path, tmp
     assert 1 == result.exit_code
     assert "promtool test rules cache.yml" in result.stderr
     assert "RedisForkSlow" in result.stderr
+    assert "/prometheus/tests/cache.yml" in result.stderr
+    assert "seawall-proofs-" not in result.stderr  # what was played for it is gone by then
     assert "all proofs hold" not in result.output
 
 

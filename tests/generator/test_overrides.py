@@ -1,7 +1,6 @@
 """Overrides of the catalog: each is seen in the rule, and the alert's proof stays true in the real promtool."""
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from pipeline import DAY, SHOP, TEAMS, catalog_of
+from scenarios import played
 
 from seawall.catalog import Catalog
 from seawall.generator import Alert, iterate, load_packs, validate, view, write
@@ -129,10 +129,15 @@ def accepted(folder: Path, changes: Callable[[str], Mapping[str, str]]) -> tuple
 def failures(folder: Path, text: str, tool: str) -> dict[str, str]:
     """Return what promtool says of the proofs that fail."""
     write(iterate(catalog_of(folder, text), PACKS), folder / "out")
-    files = sorted((folder / "out/prometheus/tests").glob("*.yml"))
+    return {name: told for name, told in proven(folder, "*.yml", tool).items() if told}
+
+
+def proven(folder: Path, pattern: str, tool: str) -> dict[str, str]:
+    """Return what promtool says of each of the rendered files of proofs that *pattern* names, nothing where all hold."""
+    files = sorted((folder / "out/prometheus/tests").glob(pattern))
     with ThreadPoolExecutor(2) as pool:
-        done = pool.map(lambda file: subprocess.run([tool, "test", "rules", file], capture_output=True, text=True, check=False), files)  # fmt: skip
-    return {file.name: one.stdout + one.stderr for file, one in zip(files, done, strict=True) if one.returncode}
+        done = pool.map(lambda file: played(tool, file, folder), files)
+    return {file.name: told for file, told in zip(files, done, strict=True)}
 
 
 @pytest.mark.slow
@@ -199,15 +204,7 @@ def test_a_proof_notices_a_rule_that_is_not_overridden(
         rules = yaml.safe_load(file.read_text())
         moved = keeps(rules, yaml.safe_load(own[f"prometheus/rules/{file.name}"]))
         file.write_text(yaml.safe_dump(rules, allow_unicode=True))
-        said = failed(tmp_path / "out", f"{file.stem}.*yml", tools["installed"]("promtool"))
+        said = "".join(proven(tmp_path, f"{file.stem}.*yml", tools["installed"]("promtool")).values())
         unnoticed[file.stem] = [name for name in sorted(moved) if f'alertname=\\"{name}\\"' not in said]
 
     assert {name: [] for name in unnoticed} == unnoticed
-
-
-def failed(folder: Path, pattern: str, tool: str) -> str:
-    """Return what promtool says of the tests that *pattern* names."""
-    files = sorted((folder / "prometheus/tests").glob(pattern))
-    with ThreadPoolExecutor(2) as pool:
-        done = pool.map(lambda file: subprocess.run([tool, "test", "rules", file], capture_output=True, text=True, check=False), files)  # fmt: skip
-    return "".join(one.stdout + one.stderr for one in done)

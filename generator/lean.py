@@ -1,0 +1,129 @@
+"""Proofs with the rules that they ask of alone: promtool evaluates each rule that it loads, for each fixture anew."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from .yaml_out import dump
+
+Rule = dict[str, Any]
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ALERTS: Final = re.compile(r"\bALERTS(?:_FOR_STATE)?\b")
+_ASKED: Final = re.compile(r"\bALERTS\{([^{}]*)\}")
+_EQUAL: Final = re.compile(r'(\w+)="([^"\\]*)"')
+_NAME: Final = re.compile(r"[A-Za-z_:][\w:]*")
+_WINDOW: Final = re.compile(r'\bwindow="(\w+)"')
+_OTHER_WINDOWS: Final = re.compile(r"\bwindow\s*(?:=~|!=|!~)")
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """The rules of *groups*, without annotations, each under its place among all."""
+
+    groups: tuple[dict[str, Any], ...]
+
+    @cached_property
+    def by_place(self) -> dict[int, Rule]:
+        return dict(enumerate(rule for group in self.groups for rule in group["rules"]))
+
+    @cached_property
+    def by_record(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, rule in self.by_place.items():
+            if "record" in rule:
+                found.setdefault(rule["record"], []).append(place)
+        return found
+
+    def only(self, places: frozenset[int]) -> list[dict[str, Any]]:
+        """Return the groups with the rules at *places*, as far as they have any."""
+        left = iter(self.by_place.items())
+        groups = []
+        for group in self.groups:
+            rules = [rule for place, rule in islice(left, len(group["rules"])) if place in places]
+            groups += [group | {"rules": rules}] if rules else []
+        return groups
+
+    def needed(self, test: Mapping[str, Any]) -> frozenset[int]:
+        """Return the places of what *test* asks of, and of what is recorded for it."""
+        every, asked = frozenset(self.by_place), list(_asked(test))
+        if not all("alertname" in each for each in asked):
+            return every
+        alerts = {place for place, rule in self.by_place.items() if any(_is_asked(rule, each) for each in asked)}
+        found = alerts | self._recorded_for(alerts)
+        return every if any(_ALERTS.search(self.by_place[place]["expr"]) for place in found) else frozenset(found)
+
+    def _recorded_for(self, alerts: Iterable[int]) -> set[int]:
+        found: set[int] = set()
+        waiting = [self.by_place[place]["expr"] for place in alerts]
+        while waiting:
+            new = self._read_by(waiting.pop()) - found
+            found |= new
+            waiting += [self.by_place[place]["expr"] for place in new]
+        return found
+
+    def _read_by(self, expr: str) -> set[int]:
+        """Return the recording rules whose name is in *expr*, of the windows that are in it, if any is."""
+        windows = set() if _OTHER_WINDOWS.search(expr) else set(_WINDOW.findall(expr))
+        read = {place for name in set(_NAME.findall(expr)) & self.by_record.keys() for place in self.by_record[name]}
+        return {place for place in read if not windows or _window(self.by_place[place]) in {None, *windows}}
+
+
+def lean(tests: Path, folder: Path) -> list[Path]:
+    """Write what *tests*, a file of promtool's, asks into *folder*; return files of tests that say the same.
+
+    A test whose expectations name alerts keeps these, what is recorded for them, and no annotations, which decide
+    nothing. Where any may fire, all are kept.
+    """
+    content = _read(tests)
+    rules = _Rules(
+        tuple(_silent(group) for name in content["rule_files"] for group in _read(tests.parent / name)["groups"])
+    )
+    by_rules: dict[frozenset[int], list[Any]] = {}
+    for test in content["tests"]:
+        by_rules.setdefault(rules.needed(test), []).append(test)
+    return [
+        _written(folder / str(n), content | {"tests": own}, rules.only(places))
+        for n, (places, own) in enumerate(by_rules.items())
+    ]
+
+
+def _read(file: Path) -> Any:
+    return yaml.load(file.read_bytes(), Loader=_Loader)  # noqa: S506  (the safe one)
+
+
+def _silent(group: Mapping[str, Any]) -> dict[str, Any]:
+    rules = [{key: value for key, value in rule.items() if key != "annotations"} for rule in group["rules"]]
+    return {**group, "rules": rules}
+
+
+def _written(folder: Path, tests: dict[str, Any], groups: Sequence[Mapping[str, Any]]) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "rules.yml").write_bytes(dump({"groups": groups}))
+    names = {group["name"] for group in groups}
+    order = [name for name in tests.get("group_eval_order", ()) if name in names]
+    (folder / "tests.yml").write_bytes(dump(tests | {"rule_files": ["rules.yml"], "group_eval_order": order}))
+    return folder / "tests.yml"
+
+
+def _asked(test: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the labels of the alerts that each expectation of *test* asks of; none where it may be any."""
+    for each in test["promql_expr_test"]:
+        found = _ASKED.findall(each["expr"])
+        yield from (dict(_EQUAL.findall(inside)) for inside in found or [""])
+
+
+def _is_asked(rule: Rule, asked: Mapping[str, str]) -> bool:
+    labels = {key: text for key, text in rule.get("labels", {}).items() if "{{" not in text}
+    fixed = labels | {"alertname": rule.get("alert")}
+    return all(fixed.get(key, text) == text for key, text in asked.items())
+
+
+def _window(rule: Rule) -> str | None:
+    text = rule.get("labels", {}).get("window")
+    return str(text) if text is not None else None
