@@ -55,9 +55,10 @@ class Clock:
     _last: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
 
     def lap(self, step: str) -> None:
-        """Note what passed since the last lap as *step*."""
+        """Add what passed since the last lap to *step*."""
         now = (time.perf_counter(), time.process_time())
-        self.wall[step], self.cpu[step] = now[0] - self._last[0], now[1] - self._last[1]
+        for of, seconds, last in zip((self.wall, self.cpu), now, self._last, strict=True):
+            of[step] = of.get(step, 0.0) + seconds - last
         self._last = now
 
 
