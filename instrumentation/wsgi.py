@@ -182,6 +182,15 @@ class _Body:
                 detach(token)
 
 
+class _SizedBody(_Body):
+    """One that says of how many chunks it is: of a single one a server tells the length beforehand."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
 def _followed(chunks: Iterator[bytes], request: WsgiRequest) -> Iterator[bytes]:
     # Most of an application may run here, and in any thread: each chunk is made in the request's trace.
     context = request.context
@@ -281,9 +290,13 @@ def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest, is_tr
         request.sent += _length(request.length) if sends_file else _size(body)
         request.close()
         return body
+    if isinstance(body, bytes):  # against the specification, and uWSGI takes it all the same
+        request.sent += len(body)
+        request.close()
+        return body
     if is_traced:
         request.context = now()
-    return _Body(body, request)
+    return _SizedBody(body, request) if hasattr(type(body), "__len__") else _Body(body, request)
 
 
 def _call_app(middleware: "WsgiMiddleware", environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -238,6 +238,40 @@ def test_bytes_that_are_written_count_as_the_bodys(body: Any) -> None:
     assert [100.0 + len(own)] == [cells[-1] for _, cells in http.sent.collect()]
 
 
+def test_a_body_of_one_chunk_says_so() -> None:
+    """waitress tells the length of such a one beforehand; it is made chunk by chunk all the same."""
+
+    class One:
+        def __len__(self) -> int:
+            return 1
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"abc"
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return One()
+
+    http = HttpServerMetrics()
+    body: Any = WsgiMiddleware(app, http)(dict(ENVIRON), lambda *_: None)
+
+    assert (1, [b"abc"]) == (len(body), [*body])
+    assert [3.0] == [cells[-1] for _, cells in http.sent.collect()]
+    assert not hasattr(WsgiMiddleware(wsgi_answer, http)(dict(ENVIRON), lambda *_: None), "__len__")
+
+
+def test_a_body_that_is_bytes_itself_is_the_servers() -> None:
+    """uWSGI sends it whole, though the specification wants a sequence of them."""
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return b"abc"  # type: ignore[return-value]
+
+    http = HttpServerMetrics()
+    assert b"abc" == WsgiMiddleware(app, http)(dict(ENVIRON), lambda *_: None)
+    assert [3.0] == [cells[-1] for _, cells in http.sent.collect()]
+
+
 def test_an_application_that_raises_after_its_first_byte_was_written_is_broken_off() -> None:
     """The server can answer no 500 any more."""
 
