@@ -1,6 +1,7 @@
 """OpenTelemetry's own exporters, called so that a dead collector is one line of the log, and its return another."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from importlib import import_module
@@ -18,6 +19,7 @@ _CLASSES: Final = {
     "LOGS": ("_log_exporter", "OTLPLogExporter"),
 }
 _LONGEST: Final = 300  # of what an exporter says
+_CREDENTIALS: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP"
 
 
 def transport_of(signal: str, environ: Mapping[str, str]) -> str:
@@ -34,13 +36,26 @@ def make_exporter(signal: str, transport: str) -> Any | None:
     module, name = _CLASSES[signal]
     mend_ssl()
     try:
-        return getattr(import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name)()
+        kind = getattr(import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name)
+        return kind(session=_session()) if transport == "http" and not _has_credentials(signal) else kind()
     except ImportError as error:
         extra = "otlp" if transport == "http" else "otlp-grpc"
         say_once(f'Seawall pushes no {signal.lower()} by OTLP ({error}): pip install "seawall[{extra}]"')
     except Exception as error:  # noqa: BLE001 - a wrong certificate or header: the application comes first
         say_once(f"Seawall pushes no {signal.lower()} by OTLP: {described(error)}")
     return None
+
+
+def _session() -> Any:
+    from .otlp_session import OtlpSession  # only who pushes over HTTP pays for requests
+
+    return OtlpSession()
+
+
+def _has_credentials(signal: str) -> bool:
+    """Whether the exporter is to take a session of the operator's own."""
+    names = (f"{_CREDENTIALS}_CREDENTIAL_PROVIDER", f"{_CREDENTIALS}_{signal}_CREDENTIAL_PROVIDER")
+    return any(os.environ.get(name) for name in names)
 
 
 class Exporting:
