@@ -104,10 +104,11 @@ class Memory:
             return
         try:
             self._folder = self._folder_of()
-            self._segment = self._own_segment(self._folder)
             self._scraped = _shared_double(self._folder / _SCRAPED)
+            self._segment = self._own_segment(self._folder)
         except (OSError, ValueError, SegmentFull) as error:
             self._folder = self._segment = None
+            self._scraped = heap_cells(1)
             say_once(f"Seawall has no memory that workers share ({error}): each tells of itself alone.")
 
     def _own_segment(self, folder: Path) -> Segment:

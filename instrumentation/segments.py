@@ -77,12 +77,12 @@ class Segment:
         if end <= self._allocated:
             return
         if end > _CAPACITY:
-            raise SegmentFull
+            raise SegmentFull(f"{self.path} has its {_CAPACITY} bytes")
         wanted = -(-end // _STEP) * _STEP
         try:
             _take(self._descriptor, self._allocated, wanted - self._allocated)
         except OSError as error:
-            raise SegmentFull from error
+            raise SegmentFull(str(error)) from error
         self._allocated = wanted
 
 
@@ -92,6 +92,9 @@ class SegmentReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         with path.open("rb") as file:
+            # Read, not mapped: where the folder is full, to look into a page that nobody took would kill the process.
+            if file.read(_EIGHT) != _MAGIC:
+                raise ValueError(f"{path} is not begun")
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._bytes = memoryview(self._map)
         self._numbers = self._bytes.cast("d")
@@ -99,8 +102,6 @@ class SegmentReader:
 
     def new(self) -> list[Entry]:
         """Return the entries that came since the last call."""
-        if bytes(self._bytes[:_EIGHT]) != _MAGIC:
-            return []
         (committed,) = self._bytes[_COMMITTED].cast("Q")
         entries = list(_entries(self._bytes, self._numbers, self._read, min(committed, len(self._bytes))))
         self._read = max(committed, self._read)
@@ -119,16 +120,26 @@ class SegmentReader:
 
 
 def create(folder: Path) -> Segment | None:
-    """Make a file of this process' own in *folder*; None where a sibling took it first."""
+    """Make a file of this process' own in *folder*; None where a sibling took it first. Raises OSError, SegmentFull."""
     path = folder / f"{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    return adopt(path)
+    try:
+        return adopt(path)
+    except (OSError, SegmentFull):
+        path.unlink(missing_ok=True)  # nothing was counted in it
+        raise
 
 
 def adopt(path: Path) -> Segment | None:
-    """Go on with the file of a sibling that died, or None where it lives."""
+    """Go on with the file of a sibling that died, or None where it lives. Raises OSError, SegmentFull."""
     descriptor = lock(path)
-    return None if descriptor is None else Segment(path, descriptor)
+    if descriptor is None:
+        return None
+    try:
+        return Segment(path, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def lock(path: Path) -> int | None:

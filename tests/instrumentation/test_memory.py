@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from applications import run_python
 
 from seawall.instrumentation import Histogram, UpDownCounter
 from seawall.instrumentation.aggregation import Counter
@@ -247,3 +248,52 @@ def test_a_system_without_posix_locks_keeps_counts_in_the_heap(tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
     assert ("True\n", 0) == (done.stdout, done.returncode)
     assert "no POSIX locks" in done.stderr
+
+
+FULL = """
+import os, sys, urllib.request
+import seawall.auto
+from seawall.instrumentation import process_message, start
+from seawall.instrumentation.diagnostics import said
+
+def tell():
+    with process_message("send", destination="mails"):
+        pass
+
+tell()
+begun, (told, tells), (asked, asks) = start(), os.pipe(), os.pipe()
+if not os.fork():
+    os.close(asks)
+    tell()
+    os.write(tells, " ".join(said()).encode())
+    os.read(asked, 1)  # nothing, once the parent is gone or has asked
+    os._exit(0)
+print(os.read(told, 4096).decode())
+page = urllib.request.urlopen(f"http://127.0.0.1:{begun.server.port}/metrics", timeout=20).read().decode()
+print([line[-2:] for line in page.splitlines() if line.startswith("messaging_process_duration_seconds_count")])
+print(len([name for name in os.listdir(begun.registry.memory.folder) if name.endswith(".segment")]))
+os.close(asks)
+os.wait()
+"""
+
+
+def test_a_scrape_survives_that_a_sibling_found_no_room(tmp_path: Path) -> None:
+    """Not a page is left: the sibling says so and tells of itself, and nobody looks into a file that has no memory."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=260k,mode=700", "none", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount here: {mounted.stderr.strip()}")
+    try:
+        environ = {"SEAWALL_SHARED_MEMORY": str(tmp_path), "PYTHONWARNINGS": "default"}
+        done = run_python(FULL, environ)
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+    said, counted, files = done.stdout.splitlines()
+    assert said.startswith("Seawall has no memory that workers share ([Errno 28] No space left on device)")
+    assert ("[' 1', ' 0']", "1") == (counted, files)
+    assert 0 == done.returncode
