@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
+from .bounds import OTHER
 from .diagnostics import described, say_once
-from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, OTHER, SERVER_ERROR, HttpServerMetrics, is_length
+from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics, is_length
 from .tracing import ServerTracer, detach
 
 Scope = MutableMapping[str, Any]

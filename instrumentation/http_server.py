@@ -7,11 +7,11 @@ from typing import Any, Final, NamedTuple
 
 from . import exemplars
 from .aggregation import DURATION_BOUNDARIES, NEEDS_LOCK, Histogram, UpDownCounter
+from .bounds import OTHER
 from .memory import Labels, heap_cells
 
 # What a stranger may send as a method is not bounded; what becomes a label is.
 METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
-OTHER: Final = "_OTHER"
 CLIENT_CLOSED_REQUEST: Final = 499
 SERVER_ERROR: Final = 500
 # A response that began and never ended: no status tells the truth, so the label is empty and error_type is not.

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from opentelemetry.trace import format_span_id, format_trace_id, get_current_span
 
-_MARK: Final = "__seawall__"
+from .wrapping import is_ours, ours, replace
+
 _FIELDS: Final = ("trace_id", "span_id")
 
 
 def add_trace_ids() -> None:
     """Give every log record ``trace_id`` and ``span_id``, empty outside of a trace; a factory that is set goes on."""
     factory = logging.getLogRecordFactory()
-    if not hasattr(factory, _MARK):
-        logging.setLogRecordFactory(_with_trace_ids(factory))
-    if not hasattr(logging.Logger.makeRecord, _MARK):
-        logging.Logger.makeRecord = _allowing_own_ids(logging.Logger.makeRecord)  # type: ignore[method-assign]
+    if not is_ours(factory):
+        logging.setLogRecordFactory(ours(_with_trace_ids(factory)))
+    replace(logging.Logger, "makeRecord", _allowing_own_ids(logging.Logger.makeRecord))
 
 
 def _with_trace_ids(factory: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:
@@ -30,7 +30,6 @@ def _with_trace_ids(factory: Callable[..., logging.LogRecord]) -> Callable[..., 
         fields.setdefault("span_id", format_span_id(context.span_id) if valid else "")
         return record
 
-    setattr(record_with_trace_ids, _MARK, True)
     return record_with_trace_ids
 
 
@@ -59,5 +58,4 @@ def _allowing_own_ids(make_record: Callable[..., logging.LogRecord]) -> Callable
             record.__dict__.update(own)
         return record
 
-    setattr(make, _MARK, True)
     return make

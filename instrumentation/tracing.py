@@ -12,8 +12,9 @@ from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from .bounds import OTHER
 from .diagnostics import described, say_once
-from .http_server import METHODS, OTHER, SERVER_ERROR
+from .http_server import METHODS, SERVER_ERROR
 from .log_text import LONGEST, error_attributes
 from .propagation import BAGGAGE, is_usual
 from .sampling import HALF, Roots, Unrecorded

@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 _MARK: Final = "__seawall__"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def replace(owner: Any, name: str, replacement: Any) -> None:
     """Put *replacement* in the place of *owner*'s own attribute *name*, once."""
     if not is_ours(owner.__dict__[name]):
-        setattr(replacement, _MARK, True)
-        setattr(owner, name, replacement)
+        setattr(owner, name, ours(replacement))
+
+
+def ours(function: F) -> F:
+    """Return *function*, which ``is_ours`` knows from now on."""
+    setattr(function, _MARK, True)
+    return function
 
 
 def is_ours(function: Any) -> bool:
