@@ -19,7 +19,7 @@ _CLASSES: Final = {
     "LOGS": ("_log_exporter", "OTLPLogExporter"),
 }
 _LONGEST: Final = 300  # of what an exporter says
-_CREDENTIALS: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP"
+_CREDENTIALS: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER"
 
 
 def transport_of(signal: str, environ: Mapping[str, str]) -> str:
@@ -54,7 +54,7 @@ def _session() -> Any:
 
 def _has_credentials(signal: str) -> bool:
     """Whether the exporter is to take a session of the operator's own."""
-    names = (f"{_CREDENTIALS}_CREDENTIAL_PROVIDER", f"{_CREDENTIALS}_{signal}_CREDENTIAL_PROVIDER")
+    names = (_CREDENTIALS, _CREDENTIALS.replace("_HTTP_", f"_HTTP_{signal}_"))
     return any(os.environ.get(name) for name in names)
 
 

@@ -178,7 +178,10 @@ StartExporter = Callable[..., RunningExporter]
 
 def catalog_of(services: Mapping[str, str]) -> str:
     """Return a catalog of services, by name and url, whose scheme says what each is."""
-    kinds = {name: "postgres" if url.startswith("postgres") else "redis" for name, url in services.items()}
+    kinds = {
+        name: next((kind for kind in ("postgres", "memcached") if url.startswith(kind)), "redis")
+        for name, url in services.items()
+    }
     lines = [f"  {name}: {{kind: {kinds[name]}, team: ops, url: '{url}'}}" for name, url in services.items()]
     return "\n".join(["seawall: 1", "teams: {ops: {}}", "services:" if lines else "services: {}", *lines, ""])
 

@@ -10,12 +10,13 @@ from servers import StartExporter, StartRedis, get
 
 pytestmark = pytest.mark.e2e
 
-# Names of node_exporter and postgres_exporter, kept so that their dashboards and rules work.
+# Names of node_exporter, postgres_exporter and memcached_exporter, kept so that their dashboards and rules work.
 _PLAIN: Final = (
     r"stat_archiver_(archived|failed)_count|stat_database_(?!active)\w+|stat_user_tables_\w+|stat_wal_receiver_\w+"
 )
+_SLAB: Final = r"(items_(evicted_time_seconds|moves_\w+)|mem_requested_bytes)"
 INHERITED: Final = {
-    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})",
+    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})|memcached_(uptime_seconds|slab_{_SLAB})",
     'non-histogram and non-summary metrics should not have "_count" suffix': (
         r"pg_(locks|stat_activity|stat_archiver_(archived|failed)|stat_user_tables_(auto)?(vacuum|analyze))_count"
     ),

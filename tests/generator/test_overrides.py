@@ -22,6 +22,7 @@ SERVICES: Final = {
     "worker": "targets: ['a:1']",
     "worker-slo": "targets: ['a:1'], slos: {availability: {objective: 99}}",
     "redis": "url: 'redis://a:6379'",
+    "memcached": "url: 'memcached://a:11211'",
     "postgres": "url: 'postgresql://a:5432'",
     "probe": "url: 'https://a'",
     "host": "targets: ['a:1']",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from memcached import start_memcached
 from postgres import start_postgres
 from promql import Labels
 from servers import promtool, start_exporter, start_redis
@@ -16,7 +17,7 @@ from servers import promtool, start_exporter, start_redis
 from seawall.catalog import load
 from seawall.generator import load_packs, render
 
-__all__ = ["promtool", "start_exporter", "start_postgres", "start_redis"]
+__all__ = ["promtool", "start_exporter", "start_memcached", "start_postgres", "start_redis"]
 
 # A service of every kind, in every way that changes what is rendered.
 CATALOG: Final = """
@@ -39,6 +40,8 @@ services:
   redis-scraped: {kind: redis, team: ops, targets: ["g:9121"]}
   postgres-probed: {kind: postgres, team: ops, url: "postgresql://h:5432"}
   postgres-scraped: {kind: postgres, team: ops, targets: ["i:9187"]}
+  memcached-probed: {kind: memcached, team: ops, url: "memcached://k:11211"}
+  memcached-scraped: {kind: memcached, team: ops, targets: ["l:9150"]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -87,7 +90,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 def _kind(path: str) -> str:
     """Return the kind that the services of CATALOG are named after."""
     return next(
-        (word for word in ("http", "worker", "host", "redis", "postgres", "probe") if f"{word}" in path), "seawall"
+        (word for word in ("http", "worker", "host", "redis", "postgres", "memcached", "probe") if f"{word}" in path),
+        "seawall",
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import psycopg
 import pytest
+from memcached import StartMemcached
 from outside import authority, dns_answer, page, tcp, udp
 from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
@@ -170,6 +171,21 @@ def postgres_by_postgres_exporter(
         yield exposed([parse(get(url))])
 
 
+@pytest.fixture(scope="module")
+def memcached_by_seawall(start_exporter: StartExporter, start_memcached: StartMemcached) -> Exposed:
+    """Return what Seawall's exporter tells of a server that was used."""
+    server = start_memcached()
+    with server.client() as client:
+        client.set("key", b"value")
+    return exposed([start_exporter({"cache": server.url}).scrape("/probe?service=cache")])
+
+
+@pytest.fixture(scope="module")
+def memcached_by_memcached_exporter() -> Exposed:
+    """Return what memcached_exporter told of one, as it was recorded: Debian has no package of it."""
+    return exposed([parse((Path(__file__).parents[1] / "exporters/recordings/memcached_exporter.txt").read_text())])
+
+
 def status(url: str, order: bool = False) -> int:
     """Return the status of a page of the shop, or of an order."""
     body = json.dumps({"product": 1}).encode() if order else None
@@ -323,6 +339,8 @@ SOURCES: Final = [
     ("probe", "seawall"),
     ("postgres", "seawall"),
     *([("postgres", "postgres_exporter")] if shutil.which("prometheus-postgres-exporter") else []),
+    ("memcached", "seawall"),
+    ("memcached", "memcached_exporter"),
     ("host", "seawall"),
     ("host", "node_exporter"),
     ("redis", "seawall"),
