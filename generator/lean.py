@@ -115,7 +115,9 @@ def _asked(test: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Yield the labels of the alerts that each expectation of *test* asks of; none where it may be any."""
     for each in test["promql_expr_test"]:
         found = _ASKED.findall(each["expr"])
-        yield from (dict(_EQUAL.findall(inside)) for inside in found or [""])
+        yield from (dict(_EQUAL.findall(inside)) for inside in found)
+        if len(found) != len(_ALERTS.findall(each["expr"])) or not found:
+            yield {}
 
 
 def _is_asked(rule: Rule, asked: Mapping[str, str]) -> bool:

@@ -73,7 +73,7 @@ def _spec(name: str, process: _Process, filler: "_Filler") -> ProcessSpec:
         environment={key: filler.fill(text, f"{at}.environment.{key}") for key, text in process.environment.items()},
         ports=tuple(process.ports),
         health=process.health,
-        address=process.address or (f"http://127.0.0.1:{process.ports[0]}" if process.health else ""),
+        address=process.address or (f"http://127.0.0.1:{process.ports[0]}" if process.health and process.ports else ""),
         gated=True,
     )
 

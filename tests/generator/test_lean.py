@@ -70,6 +70,8 @@ def kept(file: Path) -> set[str]:
         (['alertname!="Quick"'], EVERY),
         (['alertname=~"Quick|Slow"'], EVERY),
         (['alertname="Quick"', ""], EVERY),
+        (['alertname="Quick"} or ALERTS{job="a"'], EVERY),
+        (['alertname="Quick"} or count(ALERTS) or ALERTS{alertname="Quick"'], EVERY),
     ],
 )
 def test_what_is_asked_of_is_kept_with_what_is_recorded_for_it(

@@ -51,7 +51,11 @@ def test_alerts_of_raw_metrics_are_proven_without_recording_rules() -> None:
 def test_each_pace_has_a_file_of_its_own() -> None:
     """What reads the samples of hours is evaluated by the hour, and what reads those of weeks three times a day."""
     files = proofs("availability")
-    paces = {"shop.yml": "1m", **{f"shop.slos.{pace}.yml": pace for pace in ("5m", "1h", "8h")}, "shop.slos.yml": "1m"}
+    paces = {
+        "shop.yml": "1m",
+        **{f"shop.slos.{pace}.yml": pace for pace in ("5m", "10m", "1h", "8h")},
+        "shop.slos.yml": "1m",
+    }
     assert paces == {path: file["evaluation_interval"] for path, file in files.items()}
 
 
