@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,6 +19,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 _TIMEOUT: Final = 1800  # seconds
+_LISTENS: Final = 0.2  # seconds between two looks whether a signal came
 _COLLECT: Final = "400"  # promtool spends a quarter of its time on collecting garbage, of which it makes little at once
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _CRASH: Final = re.compile(r"^(?:panic|fatal error): (.*)", re.MULTILINE)  # what Go writes over the trace
@@ -84,7 +85,8 @@ class Runs:
         """Yield what *work* makes of each of *jobs*, several at once; an error or a signal stops what still runs."""
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             try:
-                yield from pool.map(work, jobs)
+                for future in [pool.submit(work, job) for job in jobs]:
+                    yield _result(future)
             except BaseException:
                 self.stop()
                 raise
@@ -135,6 +137,16 @@ def complaint(done: subprocess.CompletedProcess[str]) -> str:
         with suppress(ValueError):
             return f"was killed by {signal.Signals(-done.returncode).name}; see that there is memory\n{said}".strip()
     return said or f"ended with {done.returncode}, and said nothing"
+
+
+def _result(future: Future[Result]) -> Result:
+    """Return what *future* brings; a signal is heard even where it does not wake who waits.
+
+    It does not where another thread gets it, or where it comes just before the wait begins.
+    """
+    while not future.done():
+        wait([future], timeout=_LISTENS)
+    return future.result()
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

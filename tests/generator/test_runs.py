@@ -7,6 +7,8 @@ import signal
 import stat
 import subprocess
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ from pipeline import SHOP, TEAMS, catalog_of, run, seawall
 
 from seawall.catalog import SeawallError
 from seawall.generator import check, iterate, load_packs, runs, write
+from seawall.generator.endings import ends_tidily
 from seawall.generator.runs import RunError, Runs, complaint, scratch
 
 HANGS: Final = 'exec 3>"{pipe}"; echo up >&3; sleep 600; true'
@@ -67,6 +70,25 @@ def test_a_command_that_is_told_to_end_leaves_nothing(
     assert code == process.returncode, said
     assert [] == list(temporary.iterdir())
     assert "Traceback" not in said
+
+
+def test_a_signal_is_heard_that_does_not_wake_the_main_thread() -> None:
+    """The system gives it to any thread of the process: here to the one that is about to run a tool."""
+
+    def told(command: list[str]) -> object:
+        time.sleep(0.5)  # the main thread waits by then; were it late, this test would be less sharp, and no redder
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        return made.run(command)
+
+    def waits() -> None:
+        list(made.each(told, [["sleep", "600"]]))
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with runs.runs() as made, pytest.raises(SystemExit):
+            ends_tidily(waits)()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_signal_that_is_ignored_stays_so(catalog: Path, tmp_path: Path) -> None:
