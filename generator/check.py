@@ -13,7 +13,7 @@ from seawall.catalog import Catalog, Severity
 
 from .advice import advice
 from .alike import alike
-from .lean import lean
+from .lean import RULES, lean
 from .model import ServiceView
 from .packs import Packs
 from .render import view
@@ -175,9 +175,9 @@ def _too_old(version: str, files: Sequence[Path], *, require: bool) -> Finding:
 
 
 def _named(message: str, asked: Iterable[str], file: Path) -> str:
-    """Return *message* with the name of the rendered *file* in place of those that were played for it."""
+    """Return *message* with the name of the rendered *file* in place of those that were written to be played."""
     for each in asked:
-        message = message.replace(each, str(file))
+        message = message.replace(each, str(file)).replace(str(Path(each).with_name(RULES)), f"the rules of {file}")
     return message
 
 

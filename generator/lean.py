@@ -12,14 +12,18 @@ import yaml
 
 from .yaml_out import dump
 
+RULES: Final = "rules.yml"  # the name of each file of rules that is written
+
 Rule = dict[str, Any]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALERTS: Final = re.compile(r"\bALERTS(?:_FOR_STATE)?\b")
 _ASKED: Final = re.compile(r"\bALERTS\{([^{}]*)\}")
 _EQUAL: Final = re.compile(r'(\w+)="([^"\\]*)"')
-_NAME: Final = re.compile(r"[A-Za-z_:][\w:]*")
-_WINDOW: Final = re.compile(r'\bwindow="(\w+)"')
-_OTHER_WINDOWS: Final = re.compile(r"\bwindow\s*(?:=~|!=|!~)")
+_STRING: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`"""
+_STRINGS: Final = re.compile(_STRING, re.DOTALL)
+_SELECTOR: Final = re.compile(rf"([A-Za-z_:][\w:]*)(?:\s*\{{((?:[^{{}}\"'`]|{_STRING})*)\}})?", re.DOTALL)
+_WINDOW: Final = re.compile(r"""\bwindow\s*=\s*["'`](\w+)["'`]""")
+_NAMELESS: Final = re.compile(r"(?:^|[^\w:\s]|\b(?:and|or|unless|bool|atan2|group_left|group_right))\s*\{|\b__name__\b")
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,15 @@ class _Rules:
         return found
 
     def _read_by(self, expr: str) -> set[int]:
-        """Return the recording rules whose name is in *expr*, of the windows that are in it, if any is."""
-        windows = set() if _OTHER_WINDOWS.search(expr) else set(_WINDOW.findall(expr))
-        read = {place for name in set(_NAME.findall(expr)) & self.by_record.keys() for place in self.by_record[name]}
-        return {place for place in read if not windows or _window(self.by_place[place]) in {None, *windows}}
+        """Return the recording rules that *expr* may read: by each selector's name, and its window if it has one."""
+        if _NAMELESS.search(_STRINGS.sub('""', expr)):
+            return set(self.by_place)
+        return {
+            place
+            for name, inside in _SELECTOR.findall(expr)
+            for place in self.by_record.get(name, ())
+            if not (windows := _WINDOW.findall(inside)) or _window(self.by_place[place]) in {None, *windows}
+        }
 
 
 def lean(tests: Path, folder: Path) -> list[Path]:
@@ -104,10 +113,10 @@ def _silent(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _written(folder: Path, tests: dict[str, Any], groups: Sequence[Mapping[str, Any]]) -> Path:
     folder.mkdir(parents=True)
-    (folder / "rules.yml").write_bytes(dump({"groups": groups}))
+    (folder / RULES).write_bytes(dump({"groups": groups}))
     names = {group["name"] for group in groups}
     order = [name for name in tests.get("group_eval_order", ()) if name in names]
-    (folder / "tests.yml").write_bytes(dump(tests | {"rule_files": ["rules.yml"], "group_eval_order": order}))
+    (folder / "tests.yml").write_bytes(dump(tests | {"rule_files": [RULES], "group_eval_order": order}))
     return folder / "tests.yml"
 
 

@@ -1,5 +1,7 @@
 """`seawall check` with the real tools: what is broken is found and named, and what is missing is said."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Final
@@ -54,6 +56,22 @@ def test_a_rule_that_its_own_proof_refutes_is_found_and_named(catalog: Path, tmp
     assert "/prometheus/tests/cache.yml" in result.stderr
     assert "seawall-proofs-" not in result.stderr  # what was played for it is gone by then
     assert "all proofs hold" not in result.output
+
+
+def test_what_promtool_says_of_the_rules_that_it_played_names_the_proofs_they_are_of(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fake promtool says what no rule can be made to: every path that it is given is gone by then."""
+    tool = tmp_path / "bin/promtool"
+    tool.parent.mkdir()
+    tool.write_text('#!/bin/sh\n[ "$1" != test ] || { echo "$(dirname "$3")/rules.yml: strange" >&2; exit 1; }\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent), prepend=os.pathsep)
+    result = run("check", catalog)
+
+    assert 1 == result.exit_code
+    assert re.search(r"the rules of \S+/prometheus/tests/cache\.yml: strange", result.stderr)
+    assert "seawall-proofs-" not in result.stderr
 
 
 def test_an_expression_that_is_no_promql_is_found_without_any_tool(

@@ -83,6 +83,31 @@ def test_what_is_asked_of_is_kept_with_what_is_recorded_for_it(
     assert expected == kept(file)
 
 
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ('a:rate{window="5m"} > 1 and a:rate > 2', {"a:rate 5m", "a:rate 1h"}),
+        ('a:rate{window="5m"} > 1 and b:rate > 2', {"a:rate 5m", "b:rate"}),
+        ("a:rate {job='}',window = '1h'} > 1", {"a:rate 1h"}),
+        ("a:rate{window=`1h`}[5m:1m] > 1", {"a:rate 1h"}),
+        ('a:rate{window!="1h"} > 1', {"a:rate 5m", "a:rate 1h"}),
+        ("sum by (window) (a:rate)", {"a:rate 5m", "a:rate 1h"}),
+        ('a:rate{path=~"[0-9]{3}",window="5m"}', {"a:rate 5m"}),
+        ('sum({__name__=~"a:.*"}) > 1', EVERY),
+        ('vector(1) or {window="5m"}', EVERY),
+        ('on_off == bool {window="5m"}', EVERY),
+    ],
+)
+def test_a_selector_that_leaves_its_window_or_name_open_keeps_what_it_may_read(
+    expr: str, expected: set[str], tmp_path: Path
+) -> None:
+    """Each for itself; whatever the quotes."""
+    rules = {"groups": [*RULES["groups"], {"name": "more", "rules": [{"alert": "Reads", "expr": expr}]}]}
+    [file] = lean(written(tmp_path, asked('alertname="Reads"'), rules=rules), tmp_path / "played")
+
+    assert expected | {"Reads"} == kept(file)
+
+
 def test_an_alert_that_reads_alerts_keeps_them_all(tmp_path: Path) -> None:
     """Nobody knows which."""
     reads = {"alert": "Reads", "expr": 'count(ALERTS{alertstate="firing"}) > 3'}
