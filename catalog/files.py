@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from seawall.conventions import MADE
+
 from .document import Document, read_document, stands_twice
 from .places import Branch, Places, pack
 from .places import Path as Steps
@@ -13,6 +15,7 @@ from .wording import about, shown
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _SHARED: Final = ("teams", "services", "campaigns")  # sections that several files may add to
+_RENDERED: Final = f"# {MADE} ".encode()
 _INIT: Final = "run `seawall init` to write a first one"
 
 
@@ -52,8 +55,18 @@ def _below(folder: Path) -> list[Path]:
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+        files = [Path(parent, name) for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+        found += [file for file in files if not _is_rendered(file)]
     return found
+
+
+def _is_rendered(file: Path) -> bool:
+    """Return whether Seawall made this file: it stands in the catalog's folder where `--out` is below that."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_RENDERED)) == _RENDERED
+    except OSError:
+        return False  # which is told where it is read
 
 
 class _Joiner:

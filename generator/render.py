@@ -102,7 +102,7 @@ def _render(subject: Subject) -> _Rendered:
 
 def _header(catalog: Catalog, service: str) -> str:
     about = f", service {service}" if service else ""
-    return f"Made by seawall render from {catalog.source}{about}. Do not edit: change the catalog and render again."
+    return f"{conventions.MADE} from {catalog.source}{about}. Do not edit: change the catalog and render again."
 
 
 def _rules_path(name: str) -> str:

@@ -28,6 +28,9 @@ ALERT_LABELS: Final = ("service", "team", "tier", "severity", "class", "kind")
 ALERT_ANNOTATIONS: Final = ("summary", "description", "runbook_url", "dashboard_url", "query", "likely_cause")
 INHIBITS_LABEL: Final = "inhibits"
 
+# How the comment at the top of each rendered file begins.
+MADE: Final = "Made by seawall render"
+
 # Folders of the rendered output, relative to its root.
 RULES_DIR: Final = "prometheus/rules"
 TESTS_DIR: Final = "prometheus/tests"

@@ -60,6 +60,13 @@ def test_yml_counts_and_hidden_files_do_not() -> None:
     assert names(load(root)) == ["checkout", "mailer"]
 
 
+def test_what_seawall_rendered_below_the_folder_is_no_part_of_it() -> None:
+    """As where a repository of a catalog renders into a folder of its own."""
+    made = "# Made by seawall render from catalog. Do not edit: change the catalog and render again.\ngroups: []\n"
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE, build__prometheus__rules__checkout=made)
+    assert names(load(root)) == ["checkout"]
+
+
 def test_the_version_may_stand_in_every_file() -> None:
     """A file that works alone works in a folder."""
     assert names(load(folder(a="seawall: 1\n" + TEAM, b="seawall: 1\n" + SERVICE, c="# nothing yet\n"))) == ["checkout"]
