@@ -5,14 +5,13 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from seawall import conventions
 from seawall.catalog import Catalog
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .rule_files import read, silent
+
 _PART: Final = "a-zA-Z0-9_-"  # what names are made of: a part of a longer one is none
 
 
@@ -38,10 +37,7 @@ def alike(folder: Path, catalog: Catalog, tests: Sequence[Path]) -> list[tuple[P
 
 def _deciding(file: Path) -> str:
     """Return what a rules file says, without its annotations."""
-    groups = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)["groups"]  # noqa: S506  (the safe one)
-    for group in groups:
-        for rule in group["rules"]:
-            rule.pop("annotations", None)
+    groups = [group | {"rules": [silent(rule) for rule in group["rules"]]} for group in read(file)["groups"]]
     return json.dumps(groups, sort_keys=True)
 
 

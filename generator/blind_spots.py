@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from seawall import conventions
 from seawall.catalog import Catalog, Duration, SeawallError, Service
 
@@ -16,6 +14,7 @@ from .alerts import active_override
 from .check import NATIVE, READS_NATIVE
 from .packs import Packs, Scenario
 from .render import STACK, iterate
+from .rule_files import read, silent
 from .runs import RunError, Runs, complaint, runs, scratch
 from .scenarios import INTERVAL, Course, Series, Subject
 from .slo import QUICK_WINDOWS, SLOW_WINDOWS
@@ -37,7 +36,6 @@ _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _SAMPLE: Final = re.compile(rf"\{{((?:\w+={_QUOTED}(?:, )?)*)\}} ([0-9.E+-]+)")
 _LABEL: Final = re.compile(rf"(\w+)={_QUOTED}")
 _IDENTITY: Final = ("alertname", "severity", "service", "slo", "window")
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Progress = Callable[[str], None]
 
 
@@ -199,7 +197,7 @@ class _Play:
         stack = [STACK.name] if self.service.is_probed else []
         shared = slo_rules.shared_files(self.packs, self.service)
         own = folder / f"{name}.{course.evaluation}s.rules.yml"
-        rules = yaml.load((folder / _path(name)).read_bytes(), Loader=_Loader)  # noqa: S506 -- a safe one
+        rules = read(folder / _path(name))
         own.write_bytes(dump({"groups": [_asked(group, course) for group in rules["groups"]]}))
         groups = [group["name"] for group in rules["groups"]]
         files = [*map(_path, [*shared, conventions.SHARED_RULES, *stack]), own.name]
@@ -218,12 +216,8 @@ def _path(name: str) -> str:
 
 def _asked(group: Mapping[str, Any], course: Course) -> dict[str, Any]:
     """Return a group with all that is recorded, and those of its alerts that *course* is for, which say nothing."""
-    rules = [
-        {key: value for key, value in rule.items() if key != "annotations"}
-        for rule in group["rules"]
-        if "record" in rule or _is_asked(rule, course)
-    ]
-    return {**group, "rules": rules}
+    rules = [rule for rule in group["rules"] if "record" in rule or _is_asked(rule, course)]
+    return {**group, "rules": list(map(silent, rules))}
 
 
 def _is_asked(rule: Mapping[str, Any], course: Course) -> bool:

@@ -8,14 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from .rule_files import read, silent
 from .yaml_out import dump
 
 RULES: Final = "rules.yml"  # the name of each file of rules that is written
 
 Rule = dict[str, Any]
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALERTS: Final = re.compile(r"\bALERTS(?:_FOR_STATE)?\b")
 _ASKED: Final = re.compile(r"\bALERTS\{([^{}]*)\}")
 _EQUAL: Final = re.compile(r'(\w+)="([^"\\]*)"')
@@ -89,10 +87,9 @@ def lean(tests: Path, folder: Path) -> list[Path]:
     A test whose expectations name alerts keeps these, what is recorded for them, and no annotations, which decide
     nothing. Where any may fire, all are kept.
     """
-    content = _read(tests)
-    rules = _Rules(
-        tuple(_silent(group) for name in content["rule_files"] for group in _read(tests.parent / name)["groups"])
-    )
+    content = read(tests)
+    groups = [group for name in content["rule_files"] for group in read(tests.parent / name)["groups"]]
+    rules = _Rules(tuple(group | {"rules": [silent(rule) for rule in group["rules"]]} for group in groups))
     by_rules: dict[frozenset[int], list[Any]] = {}
     for test in content["tests"]:
         by_rules.setdefault(rules.needed(test), []).append(test)
@@ -100,15 +97,6 @@ def lean(tests: Path, folder: Path) -> list[Path]:
         _written(folder / str(n), content | {"tests": own}, rules.only(places))
         for n, (places, own) in enumerate(by_rules.items())
     ]
-
-
-def _read(file: Path) -> Any:
-    return yaml.load(file.read_bytes(), Loader=_Loader)  # noqa: S506  (the safe one)
-
-
-def _silent(group: Mapping[str, Any]) -> dict[str, Any]:
-    rules = [{key: value for key, value in rule.items() if key != "annotations"} for rule in group["rules"]]
-    return {**group, "rules": rules}
 
 
 def _written(folder: Path, tests: dict[str, Any], groups: Sequence[Mapping[str, Any]]) -> Path:

@@ -13,11 +13,12 @@ from . import grafana, slo_rules
 from .addresses import Addresses
 from .alerts import render_alerts
 from .fragments import HOW_TO, routes_fragment
+from .merging import merged
 from .model import Alert, Artifact, Panel, ServiceView
 from .packs import STACK_KIND, Packs
 from .panels import render_panels
 from .prometheus import prometheus_config, targets
-from .proofs import healthy_test, merged, reads_recorded
+from .proofs import healthy_test, reads_recorded
 from .routing import alertmanager_config
 from .runbooks import render_runbooks
 from .twins import Subject, Twins

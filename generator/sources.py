@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from seawall.catalog import Position, SeawallError
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .rule_files import SAFE_LOADER
 
 
 class PackError(SeawallError):
@@ -72,7 +71,7 @@ class Node:
     def parse(cls, source: Source) -> "Node":
         """Return the root of *source*."""
         try:
-            node = yaml.compose(source.text, Loader=_Loader)
+            node = yaml.compose(source.text, Loader=SAFE_LOADER)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -18,9 +18,10 @@ from seawall.generator import render, view
 from seawall.generator.examples import events_of
 from seawall.generator.fixtures import shorthand, values
 from seawall.generator.limits import Limits
+from seawall.generator.merging import merged
 from seawall.generator.naming import selector
 from seawall.generator.patterns import example_of, matches
-from seawall.generator.proofs import matched, merged
+from seawall.generator.proofs import matched
 
 OTEL = packs().dialects["http", "otel"]
 numbers = st.floats(-1e12, 1e12).map(lambda value: float(f"{value:.9g}"))
