@@ -10,17 +10,6 @@ from applications import run_python
 pytestmark = pytest.mark.e2e
 
 APPS = Path(__file__).parent / "apps"
-CONTRIB = ("asgi", "fastapi", "flask", "wsgi")
-
-
-def has(name: str) -> bool:
-    """Whether OpenTelemetry's instrumentation *name* is installed."""
-    return find_spec(f"opentelemetry.instrumentation.{name}") is not None
-
-
-contrib = pytest.mark.skipif(
-    not all(map(has, CONTRIB)), reason=f"opentelemetry-instrumentation-{', -'.join(CONTRIB)} are not all installed"
-)
 
 
 def run(code: str) -> str:
@@ -80,7 +69,6 @@ app.add_middleware(OpenTelemetryMiddleware)
     once(within, FASTAPI)
 
 
-@contrib
 @pytest.mark.parametrize("app", ["fastapi", "flask"])
 @pytest.mark.parametrize("order", ["before", "after", "the application alone", "one application"])
 def test_the_instrumentor_of_the_framework(app: str, order: str) -> None:
@@ -99,7 +87,6 @@ def test_the_instrumentor_of_the_framework(app: str, order: str) -> None:
     once(code, FASTAPI if app == "fastapi" else FLASK)
 
 
-@contrib
 @pytest.mark.parametrize("kind", ["asgi", "wsgi"])
 @pytest.mark.parametrize("around", ["framework", "plain"])
 @pytest.mark.parametrize("order", ["before", "after"])
@@ -114,7 +101,6 @@ def test_the_middleware_around_an_application(kind: str, around: str, order: str
         once(code, PLAIN, (2,))  # it answers everything
 
 
-@contrib
 def test_a_hook_of_the_middleware_is_given_the_one_span() -> None:
     """What an application writes into the server's span is in the one that there is."""
     code = """
@@ -134,7 +120,6 @@ assert ("http", "seawall") == (span.attributes["user"], span.instrumentation_sco
     run(code)
 
 
-@contrib
 @pytest.mark.parametrize("app", ["fastapi", "flask"])
 def test_providers_that_an_instrumentor_was_given_are_still_told(app: str) -> None:
     """What goes elsewhere goes on: these have their spans and counts, and Seawall's provider has one span."""
@@ -161,7 +146,6 @@ assert "http.server.request.duration" in names, names
     once(code, FASTAPI if app == "fastapi" else FLASK, after=check)
 
 
-@contrib
 @pytest.mark.parametrize("kind", ["asgi", "wsgi"])
 def test_an_application_that_is_not_chosen_keeps_its_own_middleware(kind: str) -> None:
     """Where one application is instrumented alone, OpenTelemetry's own still traces the others."""
