@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from seawall.catalog import Catalog
 
 from .host import HostCollector
+from .kinds import Kind
 from .own import CATALOG_SUCCESS, CATALOG_TIME, PROBES, SERVICES, OwnMetrics
 from .probe import Prober
 from .targets import find, probed, target_groups
@@ -47,7 +48,10 @@ class Response:
 
 
 class App:
-    """The exporter's pages; *timeout* in seconds is a probe's where the scrape does not say."""
+    """The exporter's pages; *timeout* in seconds is a probe's where the scrape does not say.
+
+    *known* are the kinds that have a collector, by name.
+    """
 
     def __init__(
         self,
@@ -58,10 +62,11 @@ class App:
         *,
         environ: Mapping[str, str],
         timeout: float,
+        known: Mapping[str, Kind],
     ) -> None:
         self.watch, self.own = watch, own
         self._prober, self._host = prober, host
-        self._environ, self._timeout = environ, timeout
+        self._environ, self._timeout, self._known = environ, timeout, known
         self._pages = {
             "/metrics": self._metrics,
             "/probe": self._probe,
@@ -82,7 +87,7 @@ class App:
 
     def changed(self, catalog: Catalog) -> None:
         """Let go of the services that *catalog* no longer has."""
-        self._prober.keep(service.name for service, _ in probed(catalog))
+        self._prober.keep(service.name for service, _ in probed(catalog, self._known))
 
     def _health(self, _request: Request) -> Response:
         return Response(200, b"ok\n")
@@ -92,20 +97,21 @@ class App:
         address = request.headers.get("host", "")
         if not _ADDRESS.fullmatch(address):
             return Response(400, b"the Host header must be host:port: it becomes the targets' address\n")
-        groups = target_groups(self.watch.catalog, address, self._environ, is_secure=request.is_secure)
+        services = (service for service, _ in probed(self.watch.catalog, self._known))
+        groups = target_groups(services, address, self._environ, is_secure=request.is_secure)
         return Response(200, groups, JSON)
 
     def _metrics(self, _request: Request) -> Response:
         self.own.put(CATALOG_SUCCESS, self.watch.is_current)
         self.own.put(CATALOG_TIME, self.watch.loaded_at)
-        self.own.put(SERVICES, sum(1 for _ in probed(self.watch.catalog)))
+        self.own.put(SERVICES, sum(1 for _ in probed(self.watch.catalog, self._known)))
         return Response(200, generate_latest(self.own) + generate_latest(self._host), EXPOSITION)
 
     def _probe(self, request: Request) -> Response:
         names = request.query.get("service", [])
         if len(names) != 1:
             return Response(400, b"name one service of the catalog: /probe?service=NAME\n")
-        found = find(self.watch.catalog, names[0])
+        found = find(self.watch.catalog, names[0], self._known)
         if found is None:
             return Response(404, b"the catalog has no such service that can be probed; /targets lists them\n")
         success, families = self._prober.probe(*found, self._deadline(request))

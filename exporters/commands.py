@@ -48,6 +48,12 @@ _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A web configuration: TLS, users and headers (the format of Prometheus' exporters).",
 )
+@click.option(
+    "--collectors",
+    default=None,
+    type=_FOLDER,
+    help="A folder of collectors of your own: each .py file in it is executed.",
+)
 def exporter(
     catalog: Path,
     listen: str,
@@ -57,6 +63,7 @@ def exporter(
     timeout: float,
     max_requests: int,
     web_config: Path | None,
+    collectors: Path | None,
 ) -> None:
     """Serve the metrics of this host, and of every service of the catalog that has a url."""
     host, port = _address(listen)
@@ -64,7 +71,16 @@ def exporter(
     stop = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    settings = Settings(catalog, host, port, Machine(proc, sys, root), timeout, max_requests, web_config=web_config)
+    settings = Settings(
+        catalog,
+        host,
+        port,
+        Machine(proc, sys, root),
+        timeout,
+        max_requests,
+        web_config=web_config,
+        collectors=collectors,
+    )
     serve(
         settings,
         os.environ,

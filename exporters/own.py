@@ -26,6 +26,9 @@ CATALOG_SUCCESS: Final = gauge(
 CATALOG_TIME: Final = gauge(
     "seawall_exporter_catalog_load_timestamp_seconds", "seconds", "When the catalog that serves was read, since 1970."
 )
+COLLECTOR_LOADED: Final = gauge(
+    "seawall_exporter_collector_load_success", "", "1 if a custom collector was loaded, 0 if it is broken.", "source"
+)
 SERVICES: Final = gauge("seawall_exporter_probed_services", "", "Services of the catalog that this exporter probes.")
 PROBES: Final = counter("seawall_exporter_probes_total", "", "Probes, by service and result.", "service", "result")
 REJECTED: Final = counter(
@@ -49,6 +52,7 @@ OWN_METRICS: Final[tuple[MetricInfo, ...]] = (
     BUILD_INFO,
     CATALOG_SUCCESS,
     CATALOG_TIME,
+    COLLECTOR_LOADED,
     SERVICES,
     PROBES,
     REJECTED,

@@ -11,9 +11,11 @@ import psutil
 from seawall.conventions import EXPORTER_PORT
 
 from .app import App
+from .custom import custom_kinds
 from .host import HostCollector, collectors
+from .kinds import kinds
 from .listener import Listener
-from .own import OwnMetrics
+from .own import COLLECTOR_LOADED, OwnMetrics
 from .probe import Prober
 from .system import Machine
 from .watch import CatalogWatch
@@ -24,7 +26,10 @@ _GRACE: Final = 3.0  # seconds that answers under way have when it stops
 
 @dataclass(frozen=True)
 class Settings:
-    """What the exporter is told when it starts; *timeout* and *reload_interval* are in seconds."""
+    """What the exporter is told when it starts; *timeout* and *reload_interval* are in seconds.
+
+    *collectors* is a folder of custom collectors.
+    """
 
     catalog: Path
     host: str = "127.0.0.1"
@@ -34,6 +39,7 @@ class Settings:
     max_requests: int = 200
     reload_interval: float = 2.0
     web_config: Path | None = None
+    collectors: Path | None = None
 
 
 def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: Callable[[str], None]) -> None:
@@ -41,13 +47,18 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
     # psutil keeps the place of /proc for the whole process.
     psutil.PROCFS_PATH = str(settings.machine.proc)
     prober = Prober(environ)
+    own = OwnMetrics()
+    custom = custom_kinds(settings.collectors, kinds())
+    for source, loaded in custom.loaded.items():
+        own.put(COLLECTOR_LOADED, loaded, source)
     app = App(
         CatalogWatch(settings.catalog),
         prober,
         HostCollector(collectors(settings.machine)),
-        OwnMetrics(),
+        own,
         environ=environ,
         timeout=settings.timeout,
+        known={**custom.kinds, **kinds()},
     )
     web = WebConfigWatch(settings.web_config)
     with Listener(settings.host, settings.port, app, settings.max_requests, web) as listener:

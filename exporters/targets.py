@@ -1,36 +1,36 @@
 """What the exporter probes, as Prometheus' HTTP service discovery wants it told."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from seawall.catalog import Catalog, SeawallError, Service
 from seawall.catalog.environment import expand
 
-from .kinds import Kind, kinds
+from .kinds import Kind
 from .redaction import instance
 
 
-def find(catalog: Catalog, name: str) -> tuple[Service, Kind] | None:
-    """Return the service *name* and its kind; None unless it has a url, and its kind a collector that probes."""
+def find(catalog: Catalog, name: str, known: Mapping[str, Kind]) -> tuple[Service, Kind] | None:
+    """Return the service *name* and its kind; None unless it has a url, and one of the *known* kinds probes."""
     service = catalog.services.get(name)
-    kind = kinds().get(service.kind) if service is not None and service.is_probed else None
+    kind = known.get(service.kind) if service is not None and service.is_probed else None
     return (service, kind) if service is not None and kind is not None and kind.connect is not None else None
 
 
-def probed(catalog: Catalog) -> Iterator[tuple[Service, Kind]]:
+def probed(catalog: Catalog, known: Mapping[str, Kind]) -> Iterator[tuple[Service, Kind]]:
     """Yield every service that can be probed, by name."""
     for name in sorted(catalog.services):
-        found = find(catalog, name)
+        found = find(catalog, name, known)
         if found is not None:
             yield found
 
 
-def target_groups(catalog: Catalog, address: str, environ: Mapping[str, str], *, is_secure: bool) -> bytes:
-    """Return JSON: a group for each probed service, all at *address*, the exporter's own host:port."""
+def target_groups(services: Iterable[Service], address: str, environ: Mapping[str, str], *, is_secure: bool) -> bytes:
+    """Return JSON: a group for each of *services*, all at *address*, the exporter's own host:port."""
     # Not http: a proxy in front of the exporter may be the one that speaks TLS.
     scheme = {"__scheme__": "https"} if is_secure else {}
-    groups = [{"targets": [address], "labels": _labels(service, environ) | scheme} for service, _ in probed(catalog)]
+    groups = [{"targets": [address], "labels": _labels(service, environ) | scheme} for service in services]
     return json.dumps(groups).encode()
 
 

@@ -31,6 +31,7 @@ def advice(catalog: Catalog, packs: Packs) -> Iterator[Problem]:
 def _of(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:
     dialect = packs.dialect_of(service)
     yield from _mitigations(service)
+    yield from _unasked(packs, service)
     yield from _dependencies(catalog, service)
     yield from _too_few(service, dialect)
     yield from _without_effect(catalog, packs, service)
@@ -45,6 +46,16 @@ def _mitigations(service: Service) -> Iterator[Told]:
     if service.tier == 1 and not service.runbook.mitigations:
         mend = "add runbook: mitigations: [{when: …, do: …}]"
         yield (), f"a tier-1 runbook needs a mitigation of its own; {mend}"
+
+
+def _unasked(packs: Packs, service: Service) -> Iterator[Told]:
+    """An address of a kind without a gauge of its own: ``up`` of a probe says that the exporter answered, always."""
+    if service.is_probed and not service.is_scraped and packs.by_kind[service.kind].up == "up":
+        said = f"url: Seawall has no collector for kind {service.kind}, so nothing tells that it is down"
+        mend = (
+            f"write targets: in place of url, or name your collector's gauge under up: in alerts/{service.kind}.yaml.j2"
+        )
+        yield ("url",), f"{said}; {mend}"
 
 
 def _without_effect(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Told]:

@@ -188,10 +188,16 @@ def catalog_of(services: Mapping[str, str]) -> str:
 
 @contextmanager
 def serving(
-    catalog: Path, environ: Mapping[str, str] | None = None, max_requests: int = 50, web_config: Path | None = None
+    catalog: Path,
+    environ: Mapping[str, str] | None = None,
+    max_requests: int = 50,
+    web_config: Path | None = None,
+    collectors: Path | None = None,
 ) -> Iterator[RunningExporter]:
     """Run the exporter of *catalog* in this process, on a free port, until the end of the block."""
-    settings = Settings(catalog, port=0, reload_interval=0.05, max_requests=max_requests, web_config=web_config)
+    settings = Settings(
+        catalog, port=0, reload_interval=0.05, max_requests=max_requests, web_config=web_config, collectors=collectors
+    )
     addresses: list[str] = []
     stop = Event()
     thread = Thread(target=serve, args=(settings, dict(environ or {}), stop, addresses.append))

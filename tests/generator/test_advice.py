@@ -132,3 +132,16 @@ def test_an_override_of_an_alert_that_the_service_does_not_get_is_told(tmp_path:
     why = f"seawall explain HttpErrorsHigh {tmp_path}/catalog.yaml --service a says why"
     mend = f"this service does not get the alert; take it out ({why})"
     assert f'4: service "a": alerts.HttpErrorsHigh has no effect: {mend}' == said
+
+
+@pytest.mark.parametrize("kind", ["http", "worker"])
+def test_an_address_that_no_collector_asks_is_told(tmp_path: Path, kind: str) -> None:
+    """Prometheus' own up of a probe says that the exporter answered; targets, and a kind with a gauge, are well."""
+    [said] = told(tmp_path, f"a: {{kind: {kind}, team: t, url: 'http://a'}}")
+    assert said == (
+        f'4: service "a": url: Seawall has no collector for kind {kind}, so nothing tells that it is down; write targets: '
+        f"in place of url, or name your collector's gauge under up: in alerts/{kind}.yaml.j2"
+    )
+    assert [] == told(
+        tmp_path, f"a: {{kind: {kind}, team: t, targets: ['a:1']}}", "b: {kind: redis, team: t, url: 'redis://b'}"
+    )
