@@ -54,6 +54,12 @@ _FOLDER: Final = click.Path(path_type=Path, exists=True, file_okay=False)
     type=_FOLDER,
     help="A folder of collectors of your own: each .py file in it is executed.",
 )
+@click.option(
+    "--textfiles",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="A folder of .prom files, whose metrics are served with the host's.",
+)
 def exporter(
     catalog: Path,
     listen: str,
@@ -64,6 +70,7 @@ def exporter(
     max_requests: int,
     web_config: Path | None,
     collectors: Path | None,
+    textfiles: Path | None,
 ) -> None:
     """Serve the metrics of this host, and of every service of the catalog that has a url."""
     host, port = _address(listen)
@@ -80,6 +87,7 @@ def exporter(
         max_requests,
         web_config=web_config,
         collectors=collectors,
+        textfiles=textfiles,
     )
     serve(
         settings,

@@ -30,12 +30,7 @@ class MetricInfo:
 
     def samples(self, values: Mapping[Labels, float | None]) -> Metric:
         """Return the family with a sample for each tuple of label values; None is no sample, never zero."""
-        is_plain = self.type == "counter" and not self.name.endswith("_total")
-        metric = Metric(
-            self.name.removesuffix("_total") if self.type == "counter" else self.name, self.meaning, self.type
-        )
-        if is_plain:
-            metric.type = _PLAIN_COUNTER
+        metric = family(self.name, self.type, self.meaning)
         metric.samples = [
             Sample(self.name, dict(zip(self.labels, labels, strict=True)), float(value))
             for labels, value in values.items()
@@ -55,6 +50,16 @@ class _PlainCounter(str):
 
 
 _PLAIN_COUNTER: Final = _PlainCounter("counter")
+
+
+def family(name: str, type: str, meaning: str) -> Metric:  # noqa: A002  # as prometheus-client names it
+    """Return a family without samples, under the *name* that is scraped."""
+    if type != "counter":
+        return Metric(name, meaning, type)
+    metric = Metric(name.removesuffix("_total"), meaning, type)
+    if not name.endswith("_total"):
+        metric.type = _PLAIN_COUNTER
+    return metric
 
 
 class DeclaredCollector(Protocol):

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import Metric
@@ -18,9 +19,12 @@ DURATION: Final = gauge("node_scrape_collector_duration_seconds", "seconds", "Ho
 SUCCESS: Final = gauge("node_scrape_collector_success", "", "1 if a collector had its data, else 0.", "collector")
 
 
-def collectors(machine: system.Machine) -> tuple[DeclaredCollector, ...]:
-    """Return the collectors of *machine*, one for each of node_exporter's that is covered."""
-    return (
+def collectors(machine: system.Machine, textfiles: Path | None = None) -> tuple[DeclaredCollector, ...]:
+    """Return the collectors of *machine*, one for each of node_exporter's that is covered.
+
+    *textfiles* is a folder of text files, or None.
+    """
+    parts: tuple[DeclaredCollector, ...] = (
         system.ClockCollector(),
         system.ConntrackCollector(machine),
         system.CpuCollector(machine),
@@ -41,6 +45,10 @@ def collectors(machine: system.Machine) -> tuple[DeclaredCollector, ...]:
         system.UnameCollector(machine),
         system.VmstatCollector(machine),
     )
+    if textfiles is None:
+        return parts
+    taken = (info.name for part in parts for info in (*part.metrics, SUCCESS, DURATION))
+    return (*parts, system.TextfileCollector(textfiles, taken))
 
 
 class HostCollector(Collector):
@@ -74,7 +82,7 @@ class HostCollector(Collector):
 
 
 def _declared() -> tuple[MetricInfo, ...]:
-    infos = [info for part in collectors(system.Machine()) for info in part.metrics]
+    infos = [info for part in collectors(system.Machine(), Path()) for info in part.metrics]
     return (SUCCESS, DURATION, *sorted(infos, key=lambda info: info.name))
 
 

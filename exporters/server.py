@@ -28,7 +28,7 @@ _GRACE: Final = 3.0  # seconds that answers under way have when it stops
 class Settings:
     """What the exporter is told when it starts; *timeout* and *reload_interval* are in seconds.
 
-    *collectors* is a folder of custom collectors.
+    *collectors* is a folder of custom collectors, *textfiles* one of text files of metrics.
     """
 
     catalog: Path
@@ -40,6 +40,7 @@ class Settings:
     reload_interval: float = 2.0
     web_config: Path | None = None
     collectors: Path | None = None
+    textfiles: Path | None = None
 
 
 def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: Callable[[str], None]) -> None:
@@ -54,7 +55,7 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
     app = App(
         CatalogWatch(settings.catalog),
         prober,
-        HostCollector(collectors(settings.machine)),
+        HostCollector(collectors(settings.machine, settings.textfiles)),
         own,
         environ=environ,
         timeout=settings.timeout,

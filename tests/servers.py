@@ -193,10 +193,17 @@ def serving(
     max_requests: int = 50,
     web_config: Path | None = None,
     collectors: Path | None = None,
+    textfiles: Path | None = None,
 ) -> Iterator[RunningExporter]:
     """Run the exporter of *catalog* in this process, on a free port, until the end of the block."""
     settings = Settings(
-        catalog, port=0, reload_interval=0.05, max_requests=max_requests, web_config=web_config, collectors=collectors
+        catalog,
+        port=0,
+        reload_interval=0.05,
+        max_requests=max_requests,
+        web_config=web_config,
+        collectors=collectors,
+        textfiles=textfiles,
     )
     addresses: list[str] = []
     stop = Event()

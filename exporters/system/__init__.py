@@ -18,6 +18,7 @@ from .mounts import MountTable, PatientStatvfs
 from .network import InterfaceCollector, NetworkCollector
 from .pressure import PressureCollector
 from .protocols import NetstatCollector, SocketCollector, SoftnetCollector
+from .textfile import TextfileCollector
 
 __all__ = [
     "ClockCollector",
@@ -39,6 +40,7 @@ __all__ = [
     "SocketCollector",
     "SoftnetCollector",
     "StatCollector",
+    "TextfileCollector",
     "TimexCollector",
     "UnameCollector",
     "VmstatCollector",

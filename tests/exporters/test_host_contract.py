@@ -1,6 +1,7 @@
 """The host's collectors beside the real node_exporter, on the same machine at the same moment."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -47,6 +48,7 @@ TOLERANCES: Final[dict[str, tuple[float, float]]] = {
     "node_procs_": (100, 0),
     "node_sockstat_": (500, 0.5),
     "node_softnet_": (20_000, 0.1),
+    "node_textfile_mtime_seconds": (1, 0),
     "node_time_seconds": (10, 0),
     "node_timex_": (0.5, 0.01),
     "node_timex_sync_status": (0, 0),
@@ -59,7 +61,15 @@ LEFT_OUT_IF_NEGATIVE: Final = {"node_network_speed_bytes"}
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scrape]:
+def textfiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a text file of nothing; test_textfile.py compares what files hold."""
+    folder = tmp_path_factory.mktemp("textfiles")
+    (folder / "empty.prom").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory, textfiles: Path) -> Iterator[Scrape]:
     """Return a scrape of node_exporter, told to leave out what Seawall leaves out."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/metrics"
@@ -70,6 +80,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scrape]:
         f"--collector.filesystem.fs-types-exclude={EXCLUDED_TYPES}",
         f"--collector.diskstats.device-exclude={EXCLUDED_DEVICES}",
         f"--collector.netdev.device-exclude={EXCLUDED_INTERFACES}",
+        f"--collector.textfile.directory={textfiles}",
     )
     with process(*command, cwd=tmp_path_factory.mktemp("node_exporter")):
         eventually(lambda: answers(url))
@@ -77,9 +88,9 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scrape]:
 
 
 @pytest.fixture(scope="module")
-def ours(theirs: Scrape) -> Scrape:
+def ours(theirs: Scrape, textfiles: Path) -> Scrape:
     """Return a scrape of the collectors right after theirs."""
-    return parse(generate_latest(HostCollector(collectors(Machine()))).decode())
+    return parse(generate_latest(HostCollector(collectors(Machine(), textfiles))).decode())
 
 
 def tolerance(name: str) -> tuple[float, float]:
