@@ -20,7 +20,7 @@ help: ## List the words
 	@echo "installing Seawall into .venv" && PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -e '.[stack,shop]' && touch $@
 
 .venv/.test: pyproject.toml .venv/.stack
-	@echo "installing what the tests need" && PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -e '.[stack,shop]' --group test --group check && touch $@
+	@echo "installing what the tests need" && PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -e '.[stack,shop]' --group test --group check && $(BIN)/python -m pip install -q --no-deps 'arq>=0.28' && touch $@  # arq asks for an older redis than it needs
 
 up: .venv/.stack ## Start the stack and the shop as local processes
 	@$(BIN)/seawall up $(SHOP)/catalog.yaml --processes $(SHOP)/processes.yaml

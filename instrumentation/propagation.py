@@ -13,11 +13,16 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 BAGGAGE: Final = "baggage"
 _USUAL: Final = {TraceContextTextMapPropagator, W3CBaggagePropagator}
+_MAY_BE: Final = {CompositePropagator, *_USUAL}
+
+
+def is_usual(textmap: TextMapPropagator) -> bool:
+    """Whether *textmap* carries a trace as W3C has it, and nothing beside but baggage."""
+    return type(textmap) in _MAY_BE and _is_usual(textmap)  # one of another make may have no hash
 
 
 @lru_cache(maxsize=4)
-def is_usual(textmap: TextMapPropagator) -> bool:
-    """Whether *textmap* carries a trace as W3C has it, and nothing beside but baggage."""
+def _is_usual(textmap: TextMapPropagator) -> bool:
     parts = {type(part) for part in textmap._propagators} if type(textmap) is CompositePropagator else {type(textmap)}
     return TraceContextTextMapPropagator in parts and parts <= _USUAL
 

@@ -31,6 +31,7 @@ _KINDS: Final[dict[tuple[str, str], Kind]] = {
     ("falcon.asgi.app", "App"): Kind("falcon", "ASGI"),
     ("falcon.app", "App"): Kind("falcon", "WSGI"),
     ("aiohttp.web_app", "Application"): Kind("aiohttp", "aiohttp"),
+    ("arq.worker", "Worker"): Kind("arq", "tasks"),
     ("celery.app.base", "Celery"): Kind("celery", "tasks"),
     ("dramatiq.broker", "Broker"): Kind("dramatiq", "tasks"),
     ("seawall.instrumentation.asgi", "AsgiMiddleware"): Kind("seawall", "ASGI"),
@@ -40,6 +41,7 @@ _UNKNOWN: Final = Kind("", "")
 # What counts an application that is no callable of ASGI or WSGI, and the module that is hooked for it.
 _ELSEWHERE: Final = {
     "aiohttp": ("RequestHandler of aiohttp.web", "aiohttp.web_protocol"),
+    "arq": ("the functions of every worker", "arq.worker"),
     "celery": ("Celery's signals", "celery.signals"),
     "dramatiq": ("a middleware of every broker", "dramatiq.broker"),
 }
@@ -208,6 +210,10 @@ def _celery_tasks(app: Any) -> int:
     return sum(not name.startswith("celery.") for name in app.tasks)
 
 
+def _arq_tasks(app: Any) -> int:
+    return len(app.functions)
+
+
 def _dramatiq_tasks(app: Any) -> int:
     return len(app.actors)
 
@@ -229,6 +235,7 @@ _ROUTES: Final[dict[str, Callable[[Any], int]]] = {
     "django": _django_routes,
     "falcon": _falcon_routes,
     "aiohttp": _aiohttp_routes,
+    "arq": _arq_tasks,
     "celery": _celery_tasks,
     "dramatiq": _dramatiq_tasks,
 }

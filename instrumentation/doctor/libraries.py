@@ -16,7 +16,7 @@ from seawall.instrumentation.worker import WorkerMetrics
 from .report import Library, State
 
 _STDLIB: Final = "stdlib"
-_TASKS: Final = frozenset({"celery", "dramatiq", "rq"})
+_TASKS: Final = frozenset({"arq", "celery", "dramatiq", "rq"})
 _DATABASES: Final = frozenset({"asyncpg", "psycopg", "psycopg_pool", "redis", "sqlalchemy"})
 # Of a table's metrics, those that are not told of every library in it.
 _ALONE: Final = {"db_client_connection_idle_max": frozenset({"sqlalchemy"})}

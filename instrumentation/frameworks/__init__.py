@@ -48,6 +48,8 @@ HOOKS: Final = HookTable(
         "celery.signals": ("celery", "hook_signals"),
         "celery.worker.request": ("celery", "hook_requests"),
         "dramatiq.broker": ("dramatiq", "hook_brokers"),
+        "arq.connections": ("arq", "hook_producers"),
+        "arq.worker": ("arq", "hook_workers"),
         "rq.queue": ("rq", "hook_queues"),
         "rq.worker.base": ("rq", "hook_births"),
         "rq.worker.worker_classes": ("rq", "hook_workers"),
@@ -64,7 +66,7 @@ _CONTRIB_HOOKS: Final = HookTable(
 )
 
 # Files whose hooks follow no application: where chosen ones alone count, these wait.
-_OF_NO_APPLICATION: Final = frozenset({"celery", "dramatiq", "grpc", "rq"})
+_OF_NO_APPLICATION: Final = frozenset({"arq", "celery", "dramatiq", "grpc", "rq"})
 
 
 class Frameworks:

@@ -122,6 +122,10 @@ OTHERS = {
     "falcon": ("import falcon; app = falcon.App(); app.add_route('/', object())", "falcon.App"),
     "falcon.asgi": ("import falcon.asgi; app = falcon.asgi.App()", "falcon.App"),
     "aiohttp": ("from aiohttp import web; app = web.Application()", "RequestHandler of aiohttp.web"),
+    "arq": (
+        "from arq.worker import Worker as A\nasync def job(_): ...\napp = A([job], handle_signals=False)",
+        "the functions of every worker",
+    ),
     "celery": ("from celery import Celery; app = Celery('jobs', broker='memory://')", "Celery's signals"),
     "dramatiq": ("from dramatiq.brokers.stub import StubBroker as A; app = A()", "a middleware of every broker"),
 }

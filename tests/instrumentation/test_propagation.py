@@ -1,5 +1,6 @@
 """Headers of calls onwards: written as OpenTelemetry's own propagators would."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -27,6 +28,11 @@ class Own(TextMapPropagator):
         """Write nothing."""
 
 
+@dataclass
+class Equal(Own):
+    """One that is equal to others like it, and so has no hash."""
+
+
 class Derived(TraceContextTextMapPropagator):
     """What it does beyond its base nobody knows."""
 
@@ -42,6 +48,7 @@ class Derived(TraceContextTextMapPropagator):
         (CompositePropagator([]), False),
         (Derived(), False),
         (Own(), False),
+        (Equal(), False),
     ],
 )
 def test_only_w3cs_propagators_are_known(textmap: TextMapPropagator, usual: bool) -> None:

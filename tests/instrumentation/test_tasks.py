@@ -24,13 +24,15 @@ DURATION = "messaging_process_duration_seconds_count"
 
 # How a producer sends a message of each library, and what the library calls the task.
 SENDS = {
+    "arq": "import asyncio; send = lambda what: asyncio.run(task_apps.send_arq('work', what))",
     "celery": "app = task_apps.celery_app(); send = lambda what: app.send_task('shop.work', [what])",
     "dramatiq": "broker = task_apps.dramatiq_broker(); send = broker.get_actor('work').send",
     "rq": "import redis, rq; queue = rq.Queue('mails', connection=redis.Redis.from_url(task_apps.REDIS)); "
     "send = lambda what: queue.enqueue(task_apps.work, what)",
 }
-TASKS = {"celery": "shop.work", "dramatiq": "work", "rq": "task_apps.work"}
+TASKS = {"arq": "work", "celery": "shop.work", "dramatiq": "work", "rq": "task_apps.work"}
 WORKERS = [
+    ("arq", ""),
     ("celery", "prefork"),
     ("celery", "threads"),
     ("celery", "solo"),
@@ -152,7 +154,7 @@ def test_a_failure_counts_by_its_class(worker: Worker) -> None:
 
 def test_the_slots_of_a_worker_are_exposed(worker: Worker) -> None:
     """How many messages it takes at once, and how many it has."""
-    slots = {"celery": 1 if worker.kind == "solo" else 2, "dramatiq": 2, "rq": 1}[worker.library]
+    slots = 1 if worker.kind == "solo" or worker.library == "rq" else 2
     labels = {"messaging_destination_name": "mails"}
     before = worker.counts()
     worker.send("hold")
@@ -179,16 +181,30 @@ def test_a_process_that_dies_fails_its_message(worker: Worker) -> None:
     assert {worker.name(error): 1} == worker.counted(before, 1)
 
 
+RETRIES = {"arq": ("'work'", "'again'", "again"), "celery": ("'shop.work', [what]", "'shop.retry'", "shop.retry")}
+
+
 def test_a_retry_is_an_attempt_of_its_own(worker: Worker) -> None:
-    """Celery's retry fails the attempt, by what it was retried for, and keeps the trace."""
-    if worker.library != "celery":
+    """A retry fails the attempt, by what it was retried for, and keeps the trace."""
+    if worker.library not in RETRIES:
         pytest.skip("the others try the same message again")
+    work, again, name = RETRIES[worker.library]
     before = worker.counts()
-    worker.send("again", sends=SENDS["celery"].replace("'shop.work', [what]", "'shop.retry'"))
+    worker.send("again", sends=SENDS[worker.library].replace(work, again))
     found = worker.counted(before, 2)
 
     assert 2 == sum(found.values())
-    assert {"shop.retry mails celery TimeoutError", "shop.retry mails celery _OTHER"} >= set(found)
+    assert {f"{name} mails {worker.library} {error}" for error in ("TimeoutError", "_OTHER")} >= set(found)
+
+
+def test_a_job_whose_time_is_over_fails_by_that(worker: Worker) -> None:
+    """arq cancels it, and says TimeoutError to whoever waits for its result."""
+    if worker.library != "arq":
+        pytest.skip("the others' tasks have no time")
+    for error in ("_OTHER", "TimeoutError"):  # the first stands at zero until it was scraped
+        before = worker.counts()
+        worker.send("slow", sends=SENDS["arq"].replace("'work'", "'slow'"))
+        assert {f"slow mails arq {error}": 1} == worker.counted(before, 1)
 
 
 def test_a_worker_says_nothing_of_it(worker: Worker) -> None:

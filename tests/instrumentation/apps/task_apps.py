@@ -1,16 +1,19 @@
-"""The same tasks in three task queues: ``task_apps.py LIBRARY REDIS_PORT`` is each one's worker.
+"""The same tasks in four task queues: ``task_apps.py LIBRARY REDIS_PORT`` is each one's worker.
 
 The test sends the messages; each task does what its message tells it.
 """
 
 import seawall.auto  # noqa: F401, I001 - the first line, as the documents say
 
+import asyncio
 import json
 import logging
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
+from typing import Any
 
 from opentelemetry import propagate
 
@@ -66,6 +69,40 @@ def dramatiq_broker() -> object:
     return broker
 
 
+async def send_arq(function: str, what: str) -> None:
+    from arq import create_pool
+    from arq.connections import RedisSettings
+
+    warnings.simplefilter("ignore", DeprecationWarning)  # arq was written for an older redis
+    pool = await create_pool(RedisSettings.from_dsn(REDIS), default_queue_name="mails")
+    await pool.enqueue_job(function, what)
+    await pool.aclose()
+
+
+def run_arq() -> None:
+    from arq import Retry, func
+    from arq.connections import RedisSettings
+    from arq.worker import Worker
+
+    async def do(_: object, what: str) -> None:
+        work(what)
+
+    async def again(context: dict[str, Any], _: str) -> None:
+        try:
+            raise TimeoutError("try again")
+        except TimeoutError as error:
+            if context["job_try"] == 1:
+                raise Retry(defer=0) from error
+            raise
+
+    async def slow(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    jobs = [func(do, name="work"), func(again, name="again"), func(slow, name="slow", timeout=0.01)]
+    redis = RedisSettings.from_dsn(REDIS)
+    Worker(jobs, queue_name="mails", redis_settings=redis, max_jobs=2, poll_delay=0.01).run()
+
+
 def run_celery() -> None:
     celery_app().worker_main(["worker", "--pool", sys.argv[2], "--concurrency", "2", "-l", "warning"])  # type: ignore[attr-defined]
 
@@ -87,4 +124,4 @@ def run_rq() -> None:
 
 
 if __name__ == "__main__":
-    {"celery": run_celery, "dramatiq": run_dramatiq, "rq": run_rq}[sys.argv[1]]()
+    {"arq": run_arq, "celery": run_celery, "dramatiq": run_dramatiq, "rq": run_rq}[sys.argv[1]]()
