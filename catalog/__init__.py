@@ -2,6 +2,7 @@
 
 from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
 from .environment import MissingVariableError, expand, redact
+from .exporter_access import ExporterAccess
 from .files import files_of
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
@@ -23,6 +24,7 @@ __all__ = [
     "Defaults",
     "Dependency",
     "Duration",
+    "ExporterAccess",
     "Hours",
     "HoursRange",
     "Maintenance",

@@ -25,6 +25,8 @@ HEADER: Final = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$"
 HEADER_VALUE: Final = r"^[\x20-\x7e]{0,2000}$"
 DNS_NAME: Final = r"^[A-Za-z0-9_*.-]{1,253}$"
 SERVER_NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$"
+FILE: Final = r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$"
+USER: Final = r"^[^\s:\x00-\x1f]([^:\x00-\x1f]*[^\s:\x00-\x1f])?$"
 WORDS: Final = r"[^\s]"
 _LARGEST: Final = 1e15  # up to here every whole number is one exact float, and is written with its digits
 
@@ -43,6 +45,8 @@ RULES: Final = {
     HEADER_VALUE: "a header's value is one line of printable ASCII",
     DNS_NAME: 'it is a name of DNS, such as "shop.example.org"',
     SERVER_NAME: 'it is the name of a host, such as "shop.example.org"',
+    FILE: 'it is the path of a file, such as "/etc/prometheus/ca.pem"',
+    USER: "it is the name of a user, without a colon",
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from .complete import complete
+from .exporter_access import check_exporter_access
 from .fields import NAME, RULES, Model
 from .files import Source, read
 from .findings import Findings
@@ -137,6 +138,7 @@ class _Loading:
         check_defaults(defaults, self._findings)
         check_match(defaults.match, ("defaults", "match"), self._findings)
         check_addresses(self._section("defaults"), self._findings)
+        check_exporter_access(defaults.exporter, self._findings)
 
     def _check_receivers(self) -> None:
         paths: list[tuple[str, ...]] = [("notify", "watchdog")]

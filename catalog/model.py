@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, PrivateAttr
 from pydantic.json_schema import SkipJsonSchema
 
+from .exporter_access import ExporterAccess
 from .fields import (
     Address,
     Expected,
@@ -47,6 +48,8 @@ class Defaults(Model):
     """Label matchers of every service, such as `environment: production`; a service's own win."""
     dialect: Kind = "otel"
     """Which metric names services emit."""
+    exporter: ExporterAccess = ExporterAccess()
+    """How Prometheus reaches the exporter, where it is not the one that `seawall up` starts."""
 
 
 class Notify(Model):

@@ -1,6 +1,7 @@
 """Prometheus' own configuration: what to scrape, which rules, whom to tell."""
 
 import json
+import re
 from typing import Any
 
 from seawall import conventions
@@ -12,20 +13,20 @@ from .addresses import Addresses
 def prometheus_config(catalog: Catalog, addresses: Addresses) -> dict[str, Any]:
     """Return prometheus.yml as plain data; relative paths are relative to the file's folder."""
     interval = str(catalog.defaults.scrape_interval)
+    presented = {key: value for key, value in addresses.exporter_client.items() if key != "scheme"}
     return {
         "global": {"scrape_interval": interval, "evaluation_interval": "30s", "scrape_timeout": _timeout(catalog)},
         "rule_files": ["rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [addresses.alertmanager]}]}]},
         "scrape_configs": [
             *_own_jobs(addresses),
-            {
-                "job_name": "seawall-services",
-                "honor_labels": False,
-                "file_sd_configs": [{"files": ["targets/*.json"], "refresh_interval": "30s"}],
-            },
+            *_listed(addresses),
             {
                 "job_name": "seawall-probes",
-                "http_sd_configs": [{"url": f"http://{addresses.exporter}/targets", "refresh_interval": "30s"}],
+                **addresses.exporter_client,
+                "http_sd_configs": [
+                    {"url": f"{addresses.exporter_url}/targets", **presented, "refresh_interval": "30s"}
+                ],
             },
             *(
                 _discovered(service)
@@ -57,7 +58,33 @@ def _own_jobs(addresses: Addresses) -> list[dict[str, Any]]:
         conventions.EXPORTER_JOB: addresses.exporter,
         "seawall-portal": addresses.portal,
     }
-    return [{"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in own.items()]
+    clients = {conventions.EXPORTER_JOB: addresses.exporter_client}
+    return [
+        {"job_name": job, **clients.get(job, {}), "static_configs": [{"targets": [target]}]}
+        for job, target in own.items()
+    ]
+
+
+def _listed(addresses: Addresses) -> list[dict[str, Any]]:
+    """Return the job of the services with a list of targets.
+
+    What is scraped from the exporter itself, as its host is, has another one where that is presented something.
+    """
+    files = {"file_sd_configs": [{"files": ["targets/*.json"], "refresh_interval": "30s"}]}
+    job = {"job_name": "seawall-services", "honor_labels": False, **files}
+    if not addresses.exporter_client:
+        return [job]
+    here = {"source_labels": ["__address__"], "regex": re.escape(addresses.exporter)}
+    scheme = {"target_label": "__scheme__", "replacement": addresses.exporter_url.partition(":")[0]}
+    return [
+        {**job, "relabel_configs": [{**here, "action": "drop"}]},
+        {
+            **job,
+            "job_name": "seawall-hosts",
+            **addresses.exporter_client,
+            "relabel_configs": [{**here, "action": "keep"}, scheme],
+        },
+    ]
 
 
 def _discovered(service: Service) -> dict[str, Any]:

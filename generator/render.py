@@ -10,7 +10,7 @@ from seawall import conventions
 from seawall.catalog import Catalog, CatalogError, Duration, Service, Severity
 
 from . import grafana, slo_rules
-from .addresses import Addresses
+from .addresses import Addresses, addresses_of
 from .alerts import render_alerts
 from .fragments import HOW_TO, routes_fragment
 from .merging import merged
@@ -61,7 +61,7 @@ def iterate(
 
     *only* names the wanted PARTS; empty means all but the FRAGMENTS.
     """
-    where = addresses or Addresses()
+    where = addresses or addresses_of(catalog)
     errors = [problem for problem in validate(catalog, packs) if problem.severity is Severity.ERROR]
     if errors:
         raise CatalogError(errors)

@@ -52,7 +52,7 @@ def parse_ports(options: tuple[str, ...]) -> dict[str, int]:
 
 def addresses(ports: Mapping[str, int]) -> Addresses:
     """Return where the components answer, as rendered configuration names them."""
-    return Addresses(**{name: f"localhost:{port}" for name, port in ports.items()})
+    return Addresses(*(f"localhost:{ports[name]}" for name in ("prometheus", "alertmanager", "exporter", "portal")))
 
 
 def retention_days(catalog: Catalog) -> int:

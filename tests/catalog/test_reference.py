@@ -13,6 +13,7 @@ from seawall.catalog import (
     Capacity,
     Catalog,
     Defaults,
+    ExporterAccess,
     Maintenance,
     Mitigation,
     Probe,
@@ -29,6 +30,7 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 SECTIONS: dict[str, type[BaseModel]] = {
     "## The top": Catalog,
     "### `defaults`": Defaults,
+    "### `exporter`": ExporterAccess,
     "### `notify`": StackNotify,
     "## `teams`": Team,
     "## `services`": Service,

@@ -20,8 +20,10 @@ from typing import Final
 import pytest
 from servers import RunningExporter, answers, catalog_of, connects, eventually, free_port, get, process, serving
 
+from seawall.catalog import load
 from seawall.exporters.passwords import Doorkeeper, bcrypt
 from seawall.exporters.web_config import WebConfigError, read
+from seawall.generator import iterate, load_packs, write
 
 # Of the password "open sesame", at the lowest cost.
 HASH: Final = "$2y$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy"
@@ -40,6 +42,17 @@ tls_server_config:
   client_auth_type: RequireAndVerifyClientCert
   client_ca_file: ca.pem
   min_version: TLS13
+"""
+ACCESS: Final = """
+seawall: 1
+defaults:
+  scrape_interval: 1s
+  exporter: {{address: "{host}", scheme: https, username: alice, password_file: {folder}/password, ca_file: {ca}}}
+teams: {{ops: {{}}}}
+services:
+  cache: {{kind: redis, team: ops, url: "redis://127.0.0.1:1"}}
+  shop-host: {{kind: host, team: ops, targets: ["{host}"]}}
+  elsewhere: {{kind: host, team: ops, targets: ["127.0.0.1:1"]}}
 """
 USERS: Final = f"basic_auth_users:\n  alice: {HASH}\n"
 
@@ -203,30 +216,24 @@ def test_a_client_that_never_speaks_tls_holds_up_nobody(both: Start, certificate
 def test_prometheus_discovers_and_scrapes_by_tls_and_a_password(
     both: Start, certificates: Path, tmp_path: Path
 ) -> None:
-    """The targets say https themselves; the credentials are those of the scrape."""
+    """By what is rendered: for the discovery, the probes, the exporter itself, and a host that it watches."""
     host = urllib.parse.urlsplit(both(TLS + USERS)[0]).netloc
     (tmp_path / "password").write_text(PASSWORD)
-    access = {
-        "basic_auth": {"username": "alice", "password_file": str(tmp_path / "password")},
-        "tls_config": {"ca_file": str(certificates / "ca.pem")},
-    }
-    job = {
-        "job_name": "seawall-probes",
-        **access,
-        "http_sd_configs": [{"url": f"https://{host}/targets", "refresh_interval": "1s", **access}],
-    }
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
-    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    (tmp_path / "catalog.yaml").write_text(ACCESS.format(host=host, folder=tmp_path, ca=certificates / "ca.pem"))
+    catalog = load(tmp_path / "catalog.yaml")
+    write(iterate(catalog, load_packs(), only=frozenset({"prometheus", "targets"})), tmp_path / "build")
     port = free_port()
     command = ("prometheus", f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={tmp_path}/data")
 
-    def found() -> list[str]:
-        answer = json.loads(get(f"http://127.0.0.1:{port}/api/v1/query?query=redis_up"))
-        return [series["metric"]["job"] for series in answer["data"]["result"]]
+    def found() -> dict[str, str]:
+        answer = json.loads(get(f"http://127.0.0.1:{port}/api/v1/query?query=up"))
+        return {series["metric"]["job"]: series["value"][1] for series in answer["data"]["result"]}
 
-    with process(*command, "--config.file=prometheus.yml", cwd=tmp_path):
-        eventually(lambda: answers(f"http://127.0.0.1:{port}/-/ready"))
-        eventually(lambda: found() == ["cache"], 30)
+    expected = {"cache": "1", "shop-host": "1", "seawall-exporter": "1"}
+    with process(*command, "--config.file=build/prometheus/prometheus.yml", cwd=tmp_path):
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/-/ready"), 60)
+        eventually(lambda: expected.items() <= found().items(), 60)
+        assert "elsewhere" in found()
 
 
 @pytest.fixture
