@@ -10,20 +10,11 @@ from .asgi import AsgiMiddleware, Receive, Scope, Send
 from .diagnostics import guarded, say_once
 from .frameworks import Chosen
 from .frameworks.contrib import any_route
+from .kinds import FRAMEWORKS
 from .settings import SERVICE_VARIABLE
 from .start import Instrumentation, running, start_for_chosen
 from .wsgi import Environ, StartResponse, WsgiMiddleware
 
-# Where each framework keeps the class of its applications, which are counted as they are.
-_CLASSES: Final = (
-    ("starlette.applications", "Starlette"),
-    ("flask.app", "Flask"),
-    ("django.core.handlers.wsgi", "WSGIHandler"),
-    ("django.core.handlers.asgi", "ASGIHandler"),
-    ("litestar.app", "Litestar"),
-    ("falcon.app", "App"),
-    ("aiohttp.web_app", "Application"),
-)
 _ASGI_PARAMETERS: Final = 3
 _WSGI_PARAMETERS: Final = 2
 
@@ -133,7 +124,7 @@ def _forget(app: Any) -> None:
 
 def is_framework(app: Any) -> bool:
     """Whether *app* is an object of a framework that has hooks of its own."""
-    return any(isinstance(app, _class(module, name)) for module, name in _CLASSES)
+    return any(isinstance(app, _class(module, name)) for module, name in FRAMEWORKS)
 
 
 def _class(module: str, name: str) -> Any:

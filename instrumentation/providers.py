@@ -102,6 +102,11 @@ def is_own_meter(meter: Any) -> bool:
     return consumer is not None and any(consumer is provider._measurement_consumer for provider in _own)
 
 
+def is_own(provider: Any) -> bool:
+    """Whether *provider*, of spans or of counts, is one that Seawall made."""
+    return isinstance(provider, SeawallTracerProvider) or any(provider is each for each in _own)
+
+
 def counted_views() -> list[View]:
     """Return the views that drop what Seawall counts itself."""
     views = [View(instrument_name=name, aggregation=DropAggregation()) for name in _COUNTED_ALREADY]

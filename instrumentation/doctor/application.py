@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from seawall.instrumentation.kinds import FRAMEWORKS, Kind
 from seawall.instrumentation.wrapping import is_ours
 
 _DEEPEST: Final = 20
@@ -13,24 +14,9 @@ _DEEPEST: Final = 20
 _INNER: Final = ("app", "application", "wsgi_app", "asgi_app", "other_asgi_app", "_app", "wrapped", "__wrapped__")
 
 
-class Kind(NamedTuple):
-    """A class of applications: its library, and what it speaks."""
-
-    library: str
-    protocol: str
-
-
 _KINDS: Final[dict[tuple[str, str], Kind]] = {
-    ("fastapi.applications", "FastAPI"): Kind("fastapi", "ASGI"),
-    ("starlette.applications", "Starlette"): Kind("starlette", "ASGI"),
-    ("litestar.app", "Litestar"): Kind("litestar", "ASGI"),
+    **FRAMEWORKS,
     ("quart.app", "Quart"): Kind("quart", "ASGI"),
-    ("flask.app", "Flask"): Kind("flask", "WSGI"),
-    ("django.core.handlers.asgi", "ASGIHandler"): Kind("django", "ASGI"),
-    ("django.core.handlers.wsgi", "WSGIHandler"): Kind("django", "WSGI"),
-    ("falcon.asgi.app", "App"): Kind("falcon", "ASGI"),
-    ("falcon.app", "App"): Kind("falcon", "WSGI"),
-    ("aiohttp.web_app", "Application"): Kind("aiohttp", "aiohttp"),
     ("arq.worker", "Worker"): Kind("arq", "tasks"),
     ("celery.app.base", "Celery"): Kind("celery", "tasks"),
     ("dramatiq.broker", "Broker"): Kind("dramatiq", "tasks"),

@@ -89,7 +89,8 @@ def _load_routes(found: application.Found) -> None:
 def _report(request: Request, settings: Any, found: application.Found, watch: Watch, packages: set[str]) -> Report:
     distributions = libraries.installed()
     names = application.middleware(found)
-    counted = "" if settings["disabled"] else application.counted_by(found, watch.imported)
+    counts = not settings["disabled"] and watch.counts([found.app, *found.wrapped_in])
+    counted = application.counted_by(found, watch.imported) if counts else ""
     lines = said()
     known = libraries.libraries(watch.imported, lines, settings["disabled"], distributions)
     library = found.kind.library
@@ -109,7 +110,7 @@ def _report(request: Request, settings: Any, found: application.Found, watch: Wa
         "libraries": known,
         "runtime": [] if settings["disabled"] else libraries.runtime_metrics(),
         "suggestions": contrib.suggestions(packages, distributions),
-        "twice": [] if settings["disabled"] else twice.twice(found, names),
+        "twice": [] if settings["disabled"] else twice.twice(found, names, watch.questions.twice(watch.stands)),
         "late": watch.late,
         "settings": settings,
         "notes": [*watch.providers(), *_notes(found, counted), *_said(lines, settings["problems"])],

@@ -4,16 +4,9 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
-from opentelemetry.trace import get_tracer_provider
-
-from seawall.instrumentation.providers import SeawallTracerProvider
-
 from .application import Found
-from .contrib import active_names
 from .report import Twice
 
-# Of contrib's instrumentations, the one that sees what Seawall traces, and stands aside in Seawall's provider alone.
-_TRACED: Final = {"celery": "makes a second span of each task"}
 _OWN_METRICS: Final = "counts each request once more, under names of its own and on a /metrics of its own"
 _DIALECT: Final = "take it out, or leave Seawall's rules with its names: `dialect: {}` in the catalog"
 # Middleware by the package that it is of: what it does, and what to do.
@@ -40,24 +33,12 @@ _AGENTS: Final = {
 _ONE_OF_TWO: Final = "switch its tracing off, or Seawall's: OTEL_TRACES_SAMPLER=always_off"
 
 
-def twice(found: Found, middleware: Collection[str]) -> list[Twice]:
-    """Return everything that sees the application's requests beside Seawall."""
+def twice(found: Found, middleware: Collection[str], second: Iterable[Twice]) -> list[Twice]:
+    """Return everything that sees the application's requests beside Seawall; *second* is OpenTelemetry's own."""
     seen: dict[str, Twice] = {}
-    for each in (*_contrib(), *_by_middleware(middleware), *_native(found.app), *_agents(), *_sentry()):
+    for each in (*second, *_by_middleware(middleware), *_native(found.app), *_agents(), *_sentry()):
         seen.setdefault(each["what"], each)
     return list(seen.values())
-
-
-def _contrib() -> Iterator[Twice]:
-    if isinstance(get_tracer_provider(), SeawallTracerProvider):
-        return
-    for name in sorted(active_names() & _TRACED.keys()):
-        what = f"opentelemetry-instrumentation-{name.replace('_', '-')}"
-        yield {"what": what, "does": _TRACED[name], "mend": f"leave its instrument() out, or set {_disabling(name)}"}
-
-
-def _disabling(name: str) -> str:
-    return f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS={name.replace('_', '-')}"
 
 
 def _by_middleware(names: Iterable[str]) -> Iterator[Twice]:

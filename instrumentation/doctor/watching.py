@@ -11,9 +11,11 @@ from opentelemetry import metrics, trace
 from wrapt import register_post_import_hook
 
 from .places import importer, is_own
+from .second import Questions
 
 _AUTO: Final = "seawall.auto"
 _CHOSEN: Final = "seawall.instrumentation.applications"
+_CHOOSES: Final = "calls seawall.instrument"
 _MOST: Final = 20
 
 
@@ -24,9 +26,10 @@ class Watch:
         self.imported: list[str] = []
         self._providers: list[tuple[str, str, bool]] = []
         self.late: list[str] = []
+        self.questions = Questions()
+        self._chosen: list[Any] = []
         self.begins = f"{_AUTO} is imported as Python starts" if _AUTO in sys.modules else ""
         self._modules = tuple(modules)
-        self._comes_late = False
 
     def begin(self) -> None:
         """Watch from now on; Seawall's own hooks come first, because they were there first."""
@@ -35,6 +38,7 @@ class Watch:
         if not self.begins:
             register_post_import_hook(self._note_auto, _AUTO)
             register_post_import_hook(self._note_chosen, _CHOSEN)
+        self.questions.begin()
         for module, function, what in (
             (trace, "set_tracer_provider", "tracer provider"),
             (metrics, "set_meter_provider", "meter provider"),
@@ -54,18 +58,32 @@ class Watch:
     def providers(self) -> Iterator[str]:
         """Tell what becomes of the providers that the application sets: of two, the first one stands."""
         for place, what, is_later in self._providers:
-            stands = "it is refused, and Seawall's stands" if is_later or not self._comes_late else "it stands"
+            stands = "it stands" if self.begins and not is_later else "it is refused, and Seawall's stands"
             matter = f"the application sets a {what} of its own: {stands}"
             yield f"{place}: {matter}" if place else matter
 
+    def stands(self, what: str) -> bool:
+        """Whether the application's own *what* comes before Seawall's."""
+        return bool(self.begins) and any(each == what and not is_later for _, each, is_later in self._providers)
+
+    def counts(self, apps: Iterable[Any]) -> bool:
+        """Whether one of *apps* is among those that count: where the application chose some, no other one does."""
+        return not self.begins.startswith(_CHOOSES) or any(app is each for app in apps for each in self._chosen)
+
     def _note_auto(self, _: ModuleType) -> None:
         self.begins = f"imports {_AUTO}: {importer() or 'a package of its does'}"
-        self._comes_late = True
         with suppress(Exception):  # it looks at strangers' objects
             self.late = sorted(set(self._made()) | set(self._taken()))[:_MOST]
 
-    def _note_chosen(self, _: ModuleType) -> None:
-        self.begins = self.begins or f"calls seawall.instrument: {importer() or 'a package of its does'}"
+    def _note_chosen(self, module: ModuleType) -> None:
+        self.begins = self.begins or f"{_CHOOSES}: {importer() or 'a package of its does'}"
+        original = module.instrument
+
+        def instrument(app: Any, *others: Any) -> Any:
+            self._chosen.append(app)
+            return original(app, *others)
+
+        vars(module)["instrument"] = instrument
 
     def _made(self) -> Iterator[str]:
         """Tell of objects that are known to Seawall from their making on, and were made before."""
