@@ -13,6 +13,7 @@ from .text import number, promql_string
 
 PLACEHOLDER: Final = re.compile(r"(?<!\w)\{\{ *window *\}\}(?!\w)")
 _SLICE: Final = "5m"
+_META: Final = re.compile(r"[\\.+*?()\[\]{}|^$]")
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,16 @@ def bucket_matcher(bound: float) -> str:
 
 def _filters(slo: Slo, dialect: Dialect) -> Iterable[str]:
     if slo.routes:
-        yield f'{dialect.labels["route"]}=~"{promql_string("|".join(route_regex(route) for route in slo.routes))}"'
+        yield _matching(dialect.labels["route"], "|".join(map(route_regex, slo.routes)))
     if slo.methods:
-        yield f'{dialect.labels["method"]}=~"{promql_string("|".join(slo.methods))}"'
+        yield _matching(dialect.labels["method"], "|".join(slo.methods))
     for label, value in sorted(slo.exclude.items()):
         yield f'{label}!~"{promql_string(value)}"'
+
+
+def _matching(label: str, pattern: str) -> str:
+    """Return the matcher of a regular expression, which is none where it stands for one text."""
+    return f'{label}{"=~" if _META.search(pattern) else "="}"{promql_string(pattern)}"'
 
 
 def route_regex(route: str) -> str:

@@ -1,6 +1,5 @@
 """The PromQL that an SLO brings: it parses, is a vector, has its window and its groups, and counts no more than all."""
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -8,12 +7,10 @@ import promql_parser
 
 from seawall.catalog import Slo
 
+from .promql_text import MOST_STEPS, bare, steps
 from .slis import PLACEHOLDER
 from .slo_sizes import larger
 
-_QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
-_STEPS: Final = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless)\b")
-_MOST_STEPS: Final = 200  # readers of PromQL go down into each
 _SCALAR_FUNCTIONS: Final = ("time", "scalar", "pi")
 _KEEP_LABELS: Final = ("topk", "bottomk", "limitk", "limit_ratio")
 Told = tuple[str, str]  # the field, and what is wrong with it
@@ -42,17 +39,17 @@ def given_problems(slo: Slo) -> Iterator[Told]:
 
 def _text(field: str, text: str) -> str | None:
     """Return what is wrong with PromQL before anything reads it."""
-    bare = _QUOTED.sub('""', text)
-    if field != "value" and not PLACEHOLDER.search(bare):
+    unquoted = bare(text)
+    if field != "value" and not PLACEHOLDER.search(unquoted):
         return f"{field} lacks {{{{window}}}}: it is asked over several; write such as rate(metric[{{{{window}}}}])"
     if field == "value" and PLACEHOLDER.search(text):
         return "value holds {{window}}, and judges one moment; write a window of your own, such as 5m"
-    if "#" in bare:
+    if "#" in unquoted:
         return f"{field} holds a comment; take it out, or write it as one of YAML"
-    steps = len(_STEPS.findall(re.sub(r"\{[^{}]*\}", "", PLACEHOLDER.sub("5m", bare))))
-    if steps > _MOST_STEPS:
-        mend = f"record parts of it by rules of your own, until {_MOST_STEPS} are left"
-        return f"{field} has {steps} operators and parentheses, which is more than can be read; {mend}"
+    many = steps(PLACEHOLDER.sub("5m", unquoted))
+    if many > MOST_STEPS:
+        mend = f"record parts of it by rules of your own, until {MOST_STEPS} are left"
+        return f"{field} has {many} operators and parentheses, which is more than can be read; {mend}"
     return None
 
 

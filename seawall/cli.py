@@ -18,6 +18,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "render": ("seawall.generator.commands:render", "Render a catalog into a folder."),
         "diff": ("seawall.generator.commands:diff", "Show what rendering would change."),
         "explain": ("seawall.generator.commands:explain", "Say what an alert means, its query and its numbers."),
+        "lint": ("seawall.generator.lint.command:lint_command", "Judge any files of Prometheus rules."),
         "schema": ("seawall.catalog.commands:schema", "Print the catalog's JSON Schema, for editors."),
     },
     "Stack": {
