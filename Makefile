@@ -50,7 +50,7 @@ docs: .venv/.test ## Run what the documents say
 
 golden: .venv/.stack ## Render the examples' committed output and the generated pages anew
 	@for example in $(EXAMPLES); do $(BIN)/python tools/golden.py examples/$$example || exit 1; done
-	@$(BIN)/python tools/alert_pages.py && $(BIN)/python tools/command_page.py
+	@$(BIN)/python tools/alert_pages.py && $(BIN)/python tools/command_page.py && $(BIN)/python tools/lint_page.py
 	@tools/install-test-servers && $(BIN)/python tools/blind_spots_page.py
 	@$(BIN)/python -m seawall.exporters.reference docs/reference/exporter.md
 

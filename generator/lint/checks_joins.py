@@ -131,9 +131,16 @@ def no_labels(rule: Rule, _: Settings) -> Iterator[Told]:
 )
 def absent_bare(rule: Rule, _: Settings) -> Iterator[Told]:
     """absent() of a selector without a matcher by `=`."""
-    for each in rule.nodes if rule.alert is not None else ():
+    for each in _deciding(rule.tree) if rule.alert is not None and rule.tree else ():
         if each.kind == "call" and each.name in ABSENT:
             asked = selectors(each)
             own = not rule.labels.keys() & {"job", "service"}
             if own and asked and not any(one.op == "=" for selector in asked for one in selector.matchers):
                 yield Told(f"{each.name} of {asked[0].name} without a matcher by =: the alert has no labels", each)
+
+
+def _deciding(node: Node) -> Iterator[Node]:
+    """Yield the parts whose labels the result has: of `and` and `unless` the left side alone."""
+    yield node
+    for child in node.children[:1] if node.name in ("and", "unless") else node.children:
+        yield from _deciding(child)

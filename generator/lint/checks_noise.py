@@ -13,6 +13,8 @@ from .wellknown import ABOUT, MISREAD
 _MEMBERS: Final = re.compile(r"(.*_)?(nodes|brokers|members|peers|replicas|isr|in_sync_replica|node_state)(_.*)?")
 _CLIENT_ERRORS: Final = re.compile(r"\^?(4\.\.|4xx|4\.\*|4\\d\\d|4\[0-9\]\{2\}|4\d\d)\$?")
 _LOSSES: Final = re.compile("reject|refus|lost|corrupt|oom|panic|loss|missed|fail|error|drop")  # one is one too many
+_ADDS: Final = ("count", "sum")
+_ONE: Final = re.compile(r"up|.*(_up|_info)")  # 1 for each
 _UP: Final = re.compile(r"up|.*(_up|_success)")
 
 
@@ -30,12 +32,8 @@ def fixed_size(rule: Rule, _: Settings) -> Iterator[Told]:
     for each, op, vector, limit in compared(rule.tree):
         least = number(limit)
         members = any(_MEMBERS.fullmatch(one.name) for one in selectors(vector))
-        counted = any(
-            part.kind == "aggregate"
-            and part.name == "count"
-            and any(_UP.fullmatch(one.name) for one in selectors(part))
-            for part in vector.walk()
-        )
+        sums = [part for part in vector.walk() if part.kind == "aggregate" and part.name in _ADDS]
+        counted = any(_ONE.fullmatch(one.name) for part in sums for one in selectors(part))
         whole = least is not None and least.is_integer() and least > 1
         if op in ("<", "<=", "!=") and whole and (members or counted) and not is_rated(vector):
             yield Told(f"{op} {least:g} is the size of one cluster; compare with what this one should have", each)
