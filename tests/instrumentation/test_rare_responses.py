@@ -219,6 +219,22 @@ def test_an_error_in_the_place_of_a_response_has_headers_of_its_own() -> None:
     assert [("", 4.0)] == [(labels[-1], cells[-1]) for labels, cells in http.sent.collect()]
 
 
+def test_a_response_may_be_begun_by_keywords() -> None:
+    """By the names that servers give them; the server gets it in the order that it takes from all of them."""
+    given: list[tuple[Any, ...]] = []
+    headers = [("Content-Encoding", "gzip")]
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response(headers=headers, status="201 Made", exc_info=None)
+        return [b"abc"]
+
+    http = HttpServerMetrics()
+    list(WsgiMiddleware(app, http)(dict(ENVIRON), lambda *args: given.append(args)))
+    assert [("201 Made", headers)] == given
+    assert ["201"] == [labels[2] for labels, cells in http.duration.collect() if sum(cells[:-1])]
+    assert [("gzip", 3.0)] == [(labels[-1], cells[-1]) for labels, cells in http.sent.collect()]
+
+
 @pytest.mark.parametrize("body", [[b"c", b"de"], iter([b"c", b"de"]), []])
 def test_bytes_that_are_written_count_as_the_bodys(body: Any) -> None:
     """Old applications write by what ``start_response`` returns: the server gets these bytes, before the body's own."""
