@@ -1,6 +1,7 @@
 """Each benchmark runs, measures what it says, and prints its table; no time is judged."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -99,3 +100,16 @@ def test_the_page_bench_sets_the_page_beside_prometheus_client() -> None:
         assert "1.000" == theirs[5]
         assert 0 < float(ours[5]) < 1
         assert 0 < float(ours[3]) <= float(theirs[3]) * 1.2
+
+
+@pytest.mark.e2e
+def test_the_exporter_bench_scrapes_what_answers_beside_what_hangs() -> None:
+    """Real servers, the exporter and Debian's: all that answer do so, also beside those that never do."""
+    if shutil.which("prometheus-postgres-exporter") is None:
+        pytest.skip("install postgres_exporter (Debian: apt install prometheus-postgres-exporter)")
+    shown = bench("exporter", "--services", "6", "--hung", "2", "--seconds", "2", "--interval", "1")
+
+    failed = {name: row(shown, name)[5] for name in ("4 services", "and 2 that hang", "Go, 4 services")}
+    assert dict.fromkeys(failed, "0") == failed
+    assert all(float(each) > 0 for name in failed for each in row(shown, name)[1:5])
+    assert "×" in row(shown, "Seawall ÷ Go")[1]
