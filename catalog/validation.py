@@ -31,6 +31,7 @@ _EXPECTED: Final = {
 _SHAPES: Final = {
     "depends_on": "a list of names, or a mapping from names to edges",
     "targets": "a list of host:port, or a mapping of *_sd_configs",
+    "bad": "a mapping from labels to patterns, or PromQL beside total",
 }
 
 

@@ -78,9 +78,9 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 
 def one_of(choices: Collection[str]) -> str:
-    """Return at least two *choices* as ``a, b or c``, in their order."""
+    """Return *choices*, one at least, as ``a, b or c``, in their order."""
     *others, last = choices
-    return f"{', '.join(others)} or {last}"
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _visible(character: str) -> str:

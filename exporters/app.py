@@ -14,10 +14,11 @@ from seawall.catalog import Catalog
 
 from .host import HostCollector
 from .kinds import Kind
-from .own import CATALOG_SUCCESS, CATALOG_TIME, PROBES, SERVICES, OwnMetrics
+from .own import CATALOG_SUCCESS, CATALOG_TIME, PROBES, SERVICES, WEB_CONFIG_SUCCESS, OwnMetrics
 from .probe import Prober
 from .targets import find, probed, target_groups
 from .watch import CatalogWatch
+from .web_config import WebConfigWatch
 
 TEXT: Final = "text/plain; charset=utf-8"
 EXPOSITION: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -63,10 +64,12 @@ class App:
         environ: Mapping[str, str],
         timeout: float,
         known: Mapping[str, Kind],
+        web: WebConfigWatch,
     ) -> None:
         self.watch, self.own = watch, own
         self._prober, self._host = prober, host
         self._environ, self._timeout, self._known = environ, timeout, known
+        self._web = web
         self._pages = {
             "/metrics": self._metrics,
             "/probe": self._probe,
@@ -104,6 +107,8 @@ class App:
     def _metrics(self, _request: Request) -> Response:
         self.own.put(CATALOG_SUCCESS, self.watch.is_current)
         self.own.put(CATALOG_TIME, self.watch.loaded_at)
+        if self._web.path is not None:
+            self.own.put(WEB_CONFIG_SUCCESS, self._web.is_current)
         self.own.put(SERVICES, sum(1 for _ in probed(self.watch.catalog, self._known)))
         return Response(200, generate_latest(self.own) + generate_latest(self._host), EXPOSITION)
 

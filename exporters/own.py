@@ -26,6 +26,11 @@ CATALOG_SUCCESS: Final = gauge(
 CATALOG_TIME: Final = gauge(
     "seawall_exporter_catalog_load_timestamp_seconds", "seconds", "When the catalog that serves was read, since 1970."
 )
+WEB_CONFIG_SUCCESS: Final = gauge(
+    "seawall_exporter_web_config_load_success",
+    "",
+    "1 if the web configuration in its files is the one that serves, 0 if they are broken; nothing without one.",
+)
 COLLECTOR_LOADED: Final = gauge(
     "seawall_exporter_collector_load_success", "", "1 if a custom collector was loaded, 0 if it is broken.", "source"
 )
@@ -52,6 +57,7 @@ OWN_METRICS: Final[tuple[MetricInfo, ...]] = (
     BUILD_INFO,
     CATALOG_SUCCESS,
     CATALOG_TIME,
+    WEB_CONFIG_SUCCESS,
     COLLECTOR_LOADED,
     SERVICES,
     PROBES,

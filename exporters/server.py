@@ -52,6 +52,7 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
     custom = custom_kinds(settings.collectors, kinds())
     for source, loaded in custom.loaded.items():
         own.put(COLLECTOR_LOADED, loaded, source)
+    web = WebConfigWatch(settings.web_config)
     app = App(
         CatalogWatch(settings.catalog),
         prober,
@@ -60,8 +61,8 @@ def serve(settings: Settings, environ: Mapping[str, str], stop: Event, started: 
         environ=environ,
         timeout=settings.timeout,
         known={**custom.kinds, **kinds()},
+        web=web,
     )
-    web = WebConfigWatch(settings.web_config)
     with Listener(settings.host, settings.port, app, settings.max_requests, web) as listener:
         threads = [
             Thread(target=listener.serve_forever, args=(0.1,), name="listener", daemon=True),

@@ -45,11 +45,12 @@ class WebConfigWatch:
     """The file at *path*, or none, read again when it or a file that it names changes. Raise WebConfigError."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self.path = path
         self._lock = Lock()
         self._files: tuple[Path, ...] = (path,) if path else ()
         self._seen = _fingerprint(self._files)
         self._config = self._read()
+        self.is_current = True
 
     def current(self) -> WebConfig:
         """Return what is served by now; while the files are broken it is what they said before."""
@@ -57,18 +58,20 @@ class WebConfigWatch:
             if _fingerprint(self._files) != self._seen:
                 try:
                     self._config = self._read()
+                    self.is_current = True
                     _log.info("read the web configuration again")
                 except WebConfigError as error:
+                    self.is_current = False
                     for problem in error.problems:
                         _log.error("the web configuration is broken, the last good one serves on: %s", problem)
             return self._config
 
     def _read(self) -> WebConfig:
-        if self._path is None:
+        if self.path is None:
             return WebConfig()
         # Taken before the files are read, so that what is written meanwhile is seen as new.
         self._seen = _fingerprint(self._files)
-        config, files = read(self._path)
+        config, files = read(self.path)
         if files != self._files:
             self._files, self._seen = files, _fingerprint(files)
         return config

@@ -16,6 +16,7 @@ from .alike import alike
 from .lean import RULES, lean
 from .model import ServiceView
 from .packs import Packs
+from .promql_text import too_large
 from .render import view
 from .routing import routing_warnings
 from .runs import RunError, Runs, complaint, runs, scratch
@@ -100,6 +101,10 @@ def _expressions(rendered: ServiceView) -> Iterator[Finding]:
 def _parse(what: str, expr: str) -> Iterator[Finding]:
     for variable, value in _GRAFANA_VARIABLES.items():
         expr = expr.replace(variable, value)
+    large = too_large(expr)
+    if large is not None:
+        yield Finding(what, large)
+        return
     try:
         promql_parser.parse(expr)
     except ValueError as error:

@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import promql_parser
 
+from .promql_text import too_large
+
 
 def pretty(expr: str, name: str = "") -> str:
     """Return *expr* in lines; as it is where it cannot be parsed, as with a dashboard's variables.
@@ -20,6 +22,8 @@ def pretty(expr: str, name: str = "") -> str:
 
 @lru_cache(4096)
 def _laid_out(expr: str) -> str:
+    if too_large(expr) is not None:
+        return expr
     try:
         return str(promql_parser.parse(expr).prettify())
     except ValueError:

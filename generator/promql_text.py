@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 MOST_STEPS: Final = 200
+MOST_RENDERED: Final = 1000  # of a whole rule, which stands around what an SLO brings; from some 4000 on readers crash
 # A quote in a comment opens no string.
 _QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|(?P<comment>#[^\n]*)""")
 _STEPS: Final = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless|atan2)\b")
@@ -17,3 +18,12 @@ def bare(text: str) -> str:
 def steps(text: str) -> int:
     """Return how many operators and parentheses *text* has, whose strings are empty."""
     return len(_STEPS.findall(re.sub(r"#[^\n]*|\{[^{}#]*\}", "", text)))
+
+
+def too_large(text: str) -> str | None:
+    """Return what is wrong with a rendered expression that would end the programs that read it, or None."""
+    many = steps(bare(text))
+    if many <= MOST_RENDERED:
+        return None
+    mend = f"record parts of it by rules of their own, until {MOST_RENDERED} are left"
+    return f"has {many} operators and parentheses, which is more than can be read; {mend}"

@@ -112,6 +112,13 @@ def status(url: str, folder: Path, asked: Asked) -> int:
         return 0
 
 
+def page(url: str, folder: Path) -> str:
+    """Return a page that wants no user, by TLS."""
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    with urllib.request.urlopen(url, timeout=15, context=context) as answer:
+        return str(answer.read().decode())
+
+
 Start = Callable[[str], tuple[str, str]]
 
 
@@ -258,9 +265,11 @@ def test_changes_serve_from_the_next_request(
     assert [200, 401] == [status(health, folder, asked) for asked in (Asked(PASSWORD), Asked())]
     file.write_text(TLS)
     assert 200 == status(health, folder, Asked())
+    assert "seawall_exporter_web_config_load_success 1.0\n" in page(f"{exporter.url}metrics", folder)
     file.write_text(TLS + "basic_auth_users: {alice: hunter2}\n")
     assert [200, 200] == [status(health, folder, Asked()) for _ in range(2)]
     assert 1 == caplog.text.count(f"{file}:2:")
+    assert "seawall_exporter_web_config_load_success 0.0\n" in page(f"{exporter.url}metrics", folder)
     assert "hunter2" not in caplog.text
     file.write_text(TLS + USERS)
     assert 401 == status(health, folder, Asked())

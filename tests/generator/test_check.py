@@ -86,6 +86,24 @@ def test_an_expression_that_is_no_promql_is_found_without_any_tool(
     assert "cache: alert RedisForkSlow: is not PromQL: " in result.stderr
 
 
+@pytest.mark.parametrize("path", ["alerts", "dashboards"])
+def test_an_expression_that_would_end_its_readers_is_found_and_they_go_on(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Ten thousand parentheses are counted, not read: neither for the runbook's query nor for the check."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    deep = f"{'(' * 10_000}1{')' * 10_000}"
+    old = "redis_latest_fork_seconds{ {{ sel }}}" if path == "alerts" else "redis_memory_used_bytes{"
+    folder = lying(tmp_path, old, f"{deep} + {old}", path=f"{path}/redis.yaml.j2")
+    result = run("check", catalog, "--templates", folder)
+
+    assert 1 == result.exit_code
+    where = "alert RedisForkSlow" if path == "alerts" else "panel memory"
+    said = f"cache: {where}: has 10001 operators and parentheses, which is more than can be read; record parts of it"
+    assert said in result.stderr
+    assert max(map(len, result.stderr.splitlines())) < 1000
+
+
 def test_a_panel_that_is_no_promql_is_found(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Panels are never read by promtool, so Seawall reads them itself."""
     monkeypatch.setenv("PATH", str(tmp_path))
