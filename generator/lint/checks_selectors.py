@@ -1,9 +1,11 @@
 """Checks of what is asked for: the matchers, and whether there is such a metric."""
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
+
+from seawall.catalog.wording import did_you_mean
 
 from .check import Settings, Told, of_files, of_rules
 from .expressions import Matcher, Node
@@ -137,13 +139,9 @@ def unknown_metric(files: Sequence[RuleFile], settings: Settings) -> Iterator[To
         return
     recorded = {rule.record.text for file in files for rule in file.rules if rule.record is not None}
     known = {*settings.labels, *settings.types, *recorded, *_ALWAYS}
+    meant = cache(lambda name: did_you_mean(name, known))  # a guess takes its time
     for file in files:
         for rule in file.rules:
             for each in selectors(rule.tree) if rule.tree else ():
                 if each.name and each.name not in known:
-                    yield Told(f"there is no metric {each.name}{_guess(each.name, known)}", each, file, rule)
-
-
-def _guess(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+                    yield Told(f"there is no metric {each.name}{meant(each.name)}", each, file, rule)

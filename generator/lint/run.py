@@ -83,10 +83,11 @@ def _bytes(path: Path) -> bytes:
 def lint(files: Sequence[RuleFile], checks: Iterable[Check], settings: Settings | None = None) -> list[Finding]:
     """Return what *checks* find in *files*, what a comment switches off aside, file by file."""
     asked = list(checks)
-    found: set[Finding] = set()
+    found: dict[str, set[Finding]] = {file.name: set() for file in files}
     for file, rule, check, told in _told(files, asked, settings or Settings()):
-        found.add(Finding(_position(file, rule, told), check.name, told.message, rule.name.text if rule else ""))
-    return [each for file in files for each in _kept(file, found)]
+        name = rule.name.text if rule else ""
+        found[file.name].add(Finding(_position(file, rule, told), check.name, told.message, name))
+    return [each for file in files for each in _kept(file, found[file.name])]
 
 
 def _told(
@@ -119,7 +120,6 @@ def _position(file: RuleFile, rule: Rule | None, told: Told) -> Position:
 def _kept(file: RuleFile, found: set[Finding]) -> list[Finding]:
     """Return the findings in *file* that no comment switches off, and what is wrong with its comments."""
     off, wrong = ignored(file, CHECKS)
-    own = [each for each in found if each.position.file == file.name]
-    kept = [each for each in own if not any(one.covers(each.check, each.position.line) for one in off)]
+    kept = [each for each in found if not any(one.covers(each.check, each.position.line) for one in off)]
     kept += [Finding(Position(file.name, each.line, each.column), COMMENT, each.message) for each in wrong]
     return sorted(kept)

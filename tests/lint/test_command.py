@@ -115,7 +115,7 @@ def test_metrics_are_read_from_a_page(tmp_path: Path, bad: str) -> None:
     page = tmp_path / "page.prom"
     page.write_text('# HELP b x\n# TYPE b_total counter\nb_total{x="}"} 1\n')
     found = json.loads(lint("--format", "json", "--select", "unknown-metric", "--metrics", str(page), bad).stdout)
-    assert ["there is no metric a_total; did you mean b_total?"] == [each["message"] for each in found]
+    assert ['there is no metric a_total; did you mean "b_total"?'] == [each["message"] for each in found]
     page.write_text("<html>\n")
     assert (
         f"{page}:1: this is no page of metrics; save what /metrics answers\n"
