@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import promql_parser
 
-from seawall.generator.promql_text import MOST_STEPS, bare, steps
+from seawall.generator.promql_text import too_large
 
 _WORD: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*|==|!=|<=|>=|[-+*/%^<>]")
 # What stands in these names no metric, function or operator; strings and comments neither.
@@ -17,6 +17,7 @@ _HIDDEN: Final = re.compile(
     r"|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)|\boffset\s*-?\w+|@\s*[\w.]+"
 )
 _BRACES: Final = re.compile(r"\{[^{}]*\}")
+_DEEPEST: Final = 150  # levels, which each reader goes down in a few steps
 _OPERATORS: Final = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
@@ -68,6 +69,7 @@ class _Words:
     """Where each word stands, from the first to the last; a word that is not found is where the text begins."""
 
     places: dict[str, deque[int]] = field(default_factory=dict)
+    depth: int = 0  # of the node that is read
 
     @classmethod
     def of(cls, text: str) -> "_Words":
@@ -87,9 +89,9 @@ def _blank(found: re.Match[str]) -> str:
 
 def parse(text: str) -> Node:
     """Return *text* as a tree; raise PromqlError where it is none that can be read."""
-    many = steps(bare(text))
-    if many > MOST_STEPS:
-        raise PromqlError(f"{many} operators and parentheses are more than {MOST_STEPS}, and go unread")
+    large = too_large(text)
+    if large is not None:
+        raise PromqlError(f"it {large}")
     try:
         parsed = promql_parser.parse(text)
     except ValueError as error:
@@ -98,6 +100,15 @@ def parse(text: str) -> Node:
 
 
 def _node(ast: Any, words: _Words) -> Node:
+    words.depth += 1
+    if words.depth > _DEEPEST:
+        raise PromqlError(f"it is nested deeper than {_DEEPEST} levels; record parts of it by rules of their own")
+    node = _node_of(ast, words)
+    words.depth -= 1
+    return node
+
+
+def _node_of(ast: Any, words: _Words) -> Node:
     kind = type(ast).__name__
     if kind == "ParenExpr":
         return _node(ast.expr, words)

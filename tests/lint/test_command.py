@@ -207,7 +207,24 @@ def test_no_expression_ends_the_process(expr: str, tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"groups": [{"name": "a", "rules": [rule(expr=expr)]}]}))
     command = [sys.executable, "-m", "seawall.cli", "lint", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), timeout=60)
-    assert (1, True) == (done.returncode, "operators and parentheses are more than 200, and go unread" in done.stdout)
+    assert (1, True) == (done.returncode, "operators and parentheses, which is more than can be read" in done.stdout)
+
+
+@pytest.mark.parametrize("expr", ["x" + " + x" * 900, "-" * 900 + "x", "abs(" * 900 + "x" + ")" * 900])
+def test_what_is_nested_too_deeply_is_told(expr: str, tmp_path: Path) -> None:
+    """Though the parser itself would read it."""
+    path = tmp_path / "deep.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "a", "rules": [rule(expr=expr)]}]}))
+    done = lint(str(path))
+    assert (1, True) == (done.exit_code, "it is nested deeper than 150 levels; record parts of it" in done.stdout)
+
+
+def test_a_long_expression_that_is_not_deep_is_read(tmp_path: Path) -> None:
+    """Such as Seawall renders of long ones that an SLO brings."""
+    sums = " + ".join(["(" + " + ".join(["irate(x[5m])"] * 20) + ")"] * 20)
+    (tmp_path / "long.yml").write_text(yaml.safe_dump({"groups": [{"name": "a", "rules": [rule(expr=f"{sums} > 1")]}]}))
+    done = lint("--select", "irate,promql", str(tmp_path / "long.yml"))
+    assert (1, 400) == (done.exit_code, done.stdout.count("[irate]"))
 
 
 def test_what_repeats_itself_by_aliases_is_read_once(tmp_path: Path) -> None:
