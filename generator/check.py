@@ -16,7 +16,7 @@ from .alike import alike
 from .lean import RULES, lean
 from .model import ServiceView
 from .packs import Packs
-from .promql_text import too_large
+from .promql_text import TOO_LARGE, too_large
 from .render import view
 from .routing import routing_warnings
 from .runs import RunError, Runs, complaint, runs, scratch
@@ -63,7 +63,11 @@ def check(
     """
     findings = [*_catalog_findings(catalog, packs)]
     progress(f"parsing the expressions of {counted(len(catalog.services), 'service')}")
-    findings += [found for name in sorted(catalog.services) for found in _expressions(view(catalog, packs, name))]
+    parsed = [found for name in sorted(catalog.services) for found in _expressions(view(catalog, packs, name))]
+    findings += parsed
+    if any(TOO_LARGE in found.message for found in parsed):
+        left_out = "promtool and amtool were not run: what is too large to be read would hold them up"
+        return [*findings, Finding("tools", left_out, Severity.WARNING)]
     with runs() as tool_runs:
         for name in TOOLS:
             tool = tools.get(name)

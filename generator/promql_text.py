@@ -5,6 +5,7 @@ from typing import Final
 
 MOST_STEPS: Final = 200
 MOST_RENDERED: Final = 1000  # of a whole rule, which stands around what an SLO brings; from some 4000 on readers crash
+TOO_LARGE: Final = "which is more than can be read"
 # A quote in a comment opens no string.
 _QUOTED: Final = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|(?P<comment>#[^\n]*)""")
 _STEPS: Final = re.compile(r"[-+*/%^(<>=]|\b(?:and|or|unless|atan2)\b")
@@ -26,4 +27,4 @@ def too_large(text: str) -> str | None:
     if many <= MOST_RENDERED:
         return None
     mend = f"record parts of it by rules of their own, until {MOST_RENDERED} are left"
-    return f"has {many} operators and parentheses, which is more than can be read; {mend}"
+    return f"has {many} operators and parentheses, {TOO_LARGE}; {mend}"

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import promql_parser
 
+from seawall.generator.promql_text import too_large
+
 _ABOVE: Final = (">", ">=")
 _COMPARISONS: Final = (*_ABOVE, "<", "<=")
 _FILTERS: Final = ("and", "unless")  # their value is the left side's
@@ -21,6 +23,8 @@ class Drawable:
 
 def drawable(expr: str) -> Drawable:
     """Return what a chart draws of *expr*; what is no comparison, or is not understood, is drawn whole."""
+    if too_large(expr) is not None:
+        return Drawable(expr)
     try:
         node: Any = promql_parser.parse(expr)
     except ValueError:

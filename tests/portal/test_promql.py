@@ -28,3 +28,10 @@ def test_an_expression_is_drawn_without_its_comparison(expr: str, expected: Draw
     assert (expected.expr.replace(" ", ""), expected.threshold, expected.above) == (
         found.expr.replace(" ", "").replace("{}", ""), found.threshold, found.above,
     )  # fmt: skip
+
+
+def test_what_is_too_large_to_be_read_is_drawn_whole() -> None:
+    """The parser would end the portal's process."""
+    deep = f"{'(' * 10_000}x{')' * 10_000} > 1"
+
+    assert Drawable(deep) == drawable(deep)
