@@ -1,4 +1,4 @@
-"""gevent, patched before the one import or after it: what Seawall does on its own runs beside the greenlets."""
+"""gevent and eventlet, patched before the one import or after it: what Seawall does on its own runs beside the greenlets."""
 
 import signal
 import socket
@@ -18,6 +18,7 @@ pytest.importorskip("gevent", reason="gevent is not installed")
 
 APPS = Path(__file__).parent / "apps"
 ORDERS = ("first", "late")
+LIBRARIES = ("gevent", "eventlet")
 PATCHED = {
     "first": "from gevent import monkey; monkey.patch_all()\nimport seawall.auto\n",
     "late": "import seawall.auto\nfrom gevent import monkey; monkey.patch_all()\n",
@@ -39,12 +40,15 @@ gevent.joinall([gevent.spawn(tell, number) for number in range(5)])
 """
 
 
-@pytest.fixture(scope="module", params=ORDERS)
+@pytest.fixture(scope="module", params=[(order, library) for library in LIBRARIES for order in ORDERS], ids=" ".join)
 def green(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """The application on gevent's server, patched in both orders."""
-    ports, folder = Ports(), tmp_path_factory.mktemp(request.param)
-    command = (str(APPS / "green_app.py"), str(ports.own), request.param)
-    with application(*command, folder=folder, ports=ports, environ={"GREEN_FOLDER": str(folder)}) as running:
+    """The application on a server of each, patched in both orders."""
+    order, library = request.param
+    ports, folder = Ports(), tmp_path_factory.mktemp(library)
+    command = (str(APPS / "green_app.py"), str(ports.own), order, library)
+    # eventlet warns of itself.
+    environ = {"GREEN_FOLDER": str(folder), "PYTHONWARNINGS": "error" if library == "gevent" else "ignore"}
+    with application(*command, folder=folder, ports=ports, environ=environ) as running:
         yield running
     assert "Traceback" not in running.output()
     assert "Seawall" not in running.output()

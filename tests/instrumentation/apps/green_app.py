@@ -1,18 +1,16 @@
-"""A Flask application on gevent's own server: ``green_app.py PORT first|late`` patches before or after the one import."""
+"""A Flask application on a server of greenlets: ``green_app.py PORT first|late gevent|eventlet`` patches in this order."""
 
 import sys
 
-if sys.argv[2:] == ["first"]:
-    from gevent import monkey
+from green_patch import patch
 
-    monkey.patch_all()
+if sys.argv[2:3] == ["first"]:
+    patch()
 
 import seawall.auto  # noqa: F401
 
-if sys.argv[2:] == ["late"]:
-    from gevent import monkey
-
-    monkey.patch_all()
+if sys.argv[2:3] == ["late"]:
+    patch()
 
 import logging
 import os
@@ -46,7 +44,17 @@ def holds() -> str:
     return str((flag / "released").exists())
 
 
-if __name__ == "__main__":
-    from gevent.pywsgi import WSGIServer
+def serve(port: int) -> None:
+    """Answer on *port*."""
+    if sys.argv[-1] == "eventlet":
+        from eventlet import listen, wsgi
 
-    WSGIServer(("127.0.0.1", int(sys.argv[1])), app, log=None).serve_forever()
+        wsgi.server(listen(("127.0.0.1", port)), app, log_output=False)
+    else:
+        from gevent.pywsgi import WSGIServer
+
+        WSGIServer(("127.0.0.1", port), app, log=None).serve_forever()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))
