@@ -142,7 +142,8 @@ def is_timed(slo: Slo, dialect: Dialect | None) -> bool:
 def raw_events(slo: Slo, window: str) -> tuple[str, str]:
     """Return PromQL for all events and for the bad ones, as the catalog brings it, summed by the SLO's groups.
 
-    Good ones may not be more than all of them, nor may bad ones: what is above is cut.
+    Good ones may not be more than all of them, nor may bad ones: what is above is cut. What is no number, as a share of
+    nothing, is no event: once recorded it would leave no mean of the period.
     """
     assert slo.total is not None
     total = f"({_summed(slo, slo.total, window)})"
@@ -173,7 +174,7 @@ def _value(service: Service, slo: Slo, dialect: Dialect | None) -> str:
     by = ", ".join(slo.by)
     if slo.value is not None:
         how = {"throughput": "sum", "probe": "avg"}.get(slo.sli, "max")
-        return f"{how} by ({by}) ({slo.value})"
+        return f"{how} by ({by}) (({slo.value}) >= -Inf)"  # what is no number judges nothing
     assert dialect is not None
     if slo.sli == "throughput":
         found = slo_events(service, slo, dialect)
@@ -215,4 +216,4 @@ def _sliced(service: Service, slo: Slo, dialect: Dialect | None) -> str:
 
 
 def _summed(slo: Slo, expr: str, window: str) -> str:
-    return f"sum by ({', '.join(slo.by)}) ({PLACEHOLDER.sub(window, expr)})"
+    return f"sum by ({', '.join(slo.by)}) (({PLACEHOLDER.sub(window, expr)}) >= 0 < Inf)"

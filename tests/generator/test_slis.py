@@ -169,6 +169,24 @@ def test_a_part_that_is_larger_than_its_total_is_cut(version: str, tools: Tools,
     assert "" == asked(tools[version]("promtool"), tmp_path, [series("seen", counter((30, 60)))], *lone)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_no_number_is_no_event(version: str, tools: Tools, tmp_path: Path) -> None:
+    """A share of nothing, once recorded, would leave no mean of the period; beside numbers it takes none away."""
+    inputs = [series("seen", counter((30, 60))), series("bad", counter((30, 6))), series("idle", "0x30")]
+    none, numbers = "rate(idle[{{window}}]) / rate(idle[{{window}}])", "rate(seen[{{window}}])"
+    tests = []
+    for total, kind, part, samples in (
+        (none, "bad", PROMQL["bad"], (None, None)),
+        (f"1 / rate(idle[{{{{window}}}}]) + {numbers}", "bad", PROMQL["bad"], (None, None)),
+        (f'{numbers} or label_replace({none}, "a", "b", "", "")', "bad", PROMQL["bad"], (60, 6)),
+        (numbers, "bad", none, (60, 0)),
+        (numbers, "good", none, (60, 60)),
+    ):
+        for expr, value in zip(raw_events(slo(total=total, **{kind: part}), "5m"), samples, strict=True):
+            tests.append(check(f"round(60 * {expr}, 0.01)", "20m", *([] if value is None else [("{}", value)])))
+    assert "" == asked(tools[version]("promtool"), tmp_path, inputs, *tests)
+
+
 SUCCESS: Final = 'probe_success{job="shop",instance="%s"}'
 SECONDS: Final = 'probe_duration_seconds{job="shop",instance="%s"}'
 PROBES: Final = [
@@ -180,6 +198,7 @@ GAUGES: Final = [
     series('seen{region="b"}', "600x30"),
     series('used{region="a"}', "0.79x30"),
     series('used{region="b"}', "0.8x30"),
+    series("idle", "0x30"),
 ]
 REGION: Final = ({"by": ("region",)}, '{region="a"}', '{region="b"}')
 ONE, A, B = "{}", REGION[1], REGION[2]
@@ -197,6 +216,11 @@ JUDGED: Final[list[tuple[dict[str, Any], Dialect | None, tuple[Sample, ...]]]] =
     ({"sli": "throughput", "at_least": 0.4, "routes": ["/pay"]}, OTEL, ((JOB, 1),)),
     ({"sli": "probe", "value": "probe_success"}, None, ((ONE, 0.25),)),
     ({"sli": "probe", "value": "seen"}, None, ((ONE, 0),)),
+    *(
+        ({"sli": sli, "value": "idle / idle", **bound}, None, ())
+        for sli, bound in (("freshness", {"within": "10m"}), ("saturation", {"below": 0.8}), ("probe", {}))
+    ),
+    ({"sli": "throughput", "value": "idle / idle", "at_least": 1}, None, ()),
     ({"sli": "probe"}, BLACKBOX, ((JOB, 0.25),)),
     ({"sli": "availability"}, BLACKBOX, ((JOB, 0.25),)),
     ({"sli": "latency", "under": "300ms"}, BLACKBOX, ((JOB, 0.5),)),
