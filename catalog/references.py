@@ -35,6 +35,8 @@ def check_references(services: Mapping[str, Service], names: Names, findings: Fi
         if is_given and service.team not in names.teams and names.complete:
             said = f"team {quoted(service.team)} does not exist{_fix(service.team, names.teams, 'teams', findings)}"
             findings.error((*path, "team"), said)
+        if service.part_of:
+            _check_whole(name, service.part_of, services, names, findings)
         for other in service.depends_on:
             _check_edge(name, other, names, findings)
     _warn_of_cycles(services, names, findings)
@@ -55,6 +57,18 @@ def check_expectations(campaign: Campaign, path: Path, names: Names, findings: F
                 f"expects.{other}: {quoted(expected)} expects nothing; write such as 6x, 1.5x or 900/s, or leave it out"
             )
             findings.error(here, said)
+
+
+def _check_whole(name: str, whole: str, services: Mapping[str, Service], names: Names, findings: Findings) -> None:
+    here = ("services", name, "part_of")
+    if whole == name:
+        findings.error(here, "part_of names the service itself; name the one in whose process it is")
+    elif whole not in names.services and names.complete:
+        said = f"part_of: service {quoted(whole)} does not exist{_fix(whole, names.services, 'services', findings)}"
+        findings.error(here, said)
+    elif whole in services and services[whole].part_of:
+        said = f"part_of: service {quoted(whole)} is itself a part of {quoted(services[whole].part_of)}"
+        findings.error(here, f"{said}; name that one")
 
 
 def _check_edge(name: str, other: str, names: Names, findings: Findings) -> None:

@@ -149,6 +149,8 @@ class Service(Model):
     """Where Seawall's exporter reaches it; a secret in it is a `${VARIABLE}` of the exporter's environment."""
     probe: Probe | None = None
     """Of a service of kind `probe`: what is asked from outside, and which answer is well."""
+    part_of: Name | Literal[""] = ""
+    """The service in whose process it is, and which tells of it: the application of a `pool`."""
     match: dict[Label, str] = Field(default_factory=dict)  # load() merges defaults.match under it
     """Label matchers that narrow every query to this service, beside its job."""
     depends_on: Edges = Field(default_factory=dict)
@@ -169,6 +171,11 @@ class Service(Model):
     """Declared windows in which nobody is notified."""
     mode: Literal["live", "shadow"] = "live"
     """`shadow` sends all its alerts to the inbox alone."""
+
+    @property
+    def job(self) -> str:
+        """The Prometheus job of its series."""
+        return self.part_of or self.name
 
     @property
     def events_per_minute(self) -> float | None:

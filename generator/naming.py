@@ -53,7 +53,7 @@ PUSHED: Final = Naming("job", "(?:.*/)?NAME")
 def selector(service: Service, *more: str, naming: Naming = PLAIN) -> str:
     """Return the matchers that narrow a metric to *service*: its name, then what the catalog adds."""
     own = matchers(sorted(service.match.items()))
-    return ",".join(each for each in (naming.matcher(service.name), own, *more) if each)
+    return ",".join(each for each in (naming.matcher(service.job), own, *more) if each)
 
 
 def slo_selector(service: Service, key: str) -> str:

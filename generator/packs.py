@@ -18,7 +18,7 @@ from .text import Template
 COMMON: Final = "_service"
 STACK_KIND: Final = "seawall"
 # fmt: off
-_PACK_KEYS: Final = frozenset({"title", "up", "healthy", "alerts", "scenarios"})
+_PACK_KEYS: Final = frozenset({"title", "up", "part", "healthy", "alerts", "scenarios"})
 _ALERT_KEYS: Final = frozenset({
     "alert", "when", "each", "expr", "above", "below", "unit", "guards", "for", "severity", "class", "labels",
     "summary", "description", "panel", "proof",
@@ -90,7 +90,10 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Pack:
-    """The alerts, panels and runbook sections of one kind; *up* is the gauge that says whether a service answers."""
+    """The alerts, panels and runbook sections of one kind; *up* is the gauge that says whether a service answers.
+
+    A service of a kind that *is_part* lives in the process of another one, which tells of it.
+    """
 
     kind: str
     title: str
@@ -101,6 +104,7 @@ class Pack:
     sections: Mapping[str, Section]
     healthy: Mapping[str, Any]
     scenarios: tuple[Scenario, ...] = ()
+    is_part: bool = False
 
     @property
     def alert_names(self) -> list[str]:
@@ -168,7 +172,14 @@ def _load(kind: str, sources: Sources) -> Pack:
         parse_sections(runbook),
         _tree(root["healthy"]) if "healthy" in root else {},
         tuple(_scenario(node) for node in root["scenarios"].list()) if "scenarios" in root else (),
+        _is_true(root["part"]) if "part" in root else False,
     )
+
+
+def _is_true(node: Node) -> bool:
+    if node.text not in ("true", "false"):
+        raise PackError(node.position, f"part is {node.text!r}; write true where services of the kind are parts")
+    return node.text == "true"
 
 
 def _required(sources: Sources, path: str) -> Source:

@@ -18,6 +18,7 @@ from .packs import AlertTemplate, Pack, Packs
 from .slis import is_timed
 from .text import Template, TemplateError, number
 
+_PAIR: Final = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')
 _IDENTITY: Final = tuple(sorted(conventions.ALERT_LABELS))
 _RECORDED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*:\w")
 _SHORT: Final = 3600.0  # seconds, with a sample each minute
@@ -209,7 +210,7 @@ def _groups(slo: Slo, dialect: Dialect | None) -> str:
 def labels_of(service: Service, dialect: Dialect | None) -> dict[str, str]:
     """Return the labels that each series of *service* has in a fixture."""
     naming = dialect.naming(service) if dialect else PLAIN
-    return {**naming.labels(service.name), **service.match}
+    return {**naming.labels(service.job), **service.match}
 
 
 def filled(key: str, scope: Mapping[str, Any]) -> str:
@@ -224,12 +225,13 @@ def _key(text: str) -> Template:
 
 @lru_cache(1024)
 def matched(own: str, series: str) -> str:
-    """Return *series* with a service's *own* matchers among its labels, unless it names a job itself."""
+    """Return *series* with a service's *own* matchers in place of its labels of that name, unless it names a job."""
     metric, _, inside = series.partition("{")
-    more = inside.rstrip("}").strip()
-    if re.search(r'(^|,)job="', more):
-        return f"{metric}{{{more}}}"
-    return f"{metric}{{{own},{more}}}" if more else f"{metric}{{{own}}}"
+    labels = dict(_PAIR.findall(inside))
+    if "job" not in labels:
+        mine = dict(_PAIR.findall(own))
+        labels = mine | {key: text for key, text in labels.items() if key not in mine}
+    return f"{metric}{{{','.join(f'{key}={text}' for key, text in labels.items())}}}"
 
 
 def bounds(service: Service, spec: Mapping[str, Any]) -> list[float]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -129,7 +130,8 @@ def runs() -> Iterator[Runs]:
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
     """Return what a tool said that failed: of a crash its reason alone, and of one that was killed, that it was."""
-    said = (done.stderr + done.stdout).strip()
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    said = "\n".join(line for line, _ in groupby(lines))  # one that is said a hundred times says no more
     crash = _CRASH.search(said)
     if crash:
         return f"crashed: {crash[1]}; see that there are memory and room for temporary files (TMPDIR)"

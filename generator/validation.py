@@ -21,6 +21,7 @@ def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Probl
         hint = guess(service.kind, packs.kinds)
         yield _error(catalog, service, (*place, "kind"), f"there is no pack for kind {service.kind!r}; {hint}")
         return
+    yield from _part(catalog, packs.by_kind[service.kind], service)
     dialect = None
     try:
         dialect = packs.dialect_of(service)
@@ -30,6 +31,20 @@ def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Probl
     yield from slo_problems(catalog, service, dialect)
     for name, override in service.alerts.items():
         yield from _override(catalog, packs, service, name, override)
+
+
+def _part(catalog: Catalog, pack: Pack, service: Service) -> Iterator[Problem]:
+    """Yield what does not fit a part of another service, or one that is none."""
+    place = ("services", service.name)
+    if pack.is_part and not service.part_of:
+        text = f"part_of is missing: a {service.kind} is in the process of another service; name that one"
+        yield _error(catalog, service, (*place, "kind"), text)
+    if service.part_of and not pack.is_part:
+        text = f"a service of kind {service.kind} is part of no other one; take part_of out"
+        yield _error(catalog, service, (*place, "part_of"), text)
+    elif service.part_of and (service.is_scraped or service.is_probed):
+        text = f"{service.part_of} tells of it, so that nothing else is asked; take targets and url out"
+        yield _error(catalog, service, (*place, "part_of"), text)
 
 
 def _override(

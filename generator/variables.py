@@ -39,7 +39,9 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
     """Return the scope in which the templates of *service* are rendered."""
     dialect = packs.dialect_of(service)
     up = packs.by_kind[service.kind].up
-    pushed = dialect is not None and dialect.naming(service) == PUSHED
+    whole = catalog.services.get(service.part_of, service)
+    told = packs.dialect_of(whole) if whole.kind in packs.by_kind else None
+    pushed = told is not None and told.naming(whole) == PUSHED
     sel = selector(service, naming=PUSHED if pushed else PLAIN)
     facts = [slo_facts(service, key, slo, dialect) for key, slo in sorted(service.slos.items())]
     scope: dict[str, Any] = {
@@ -58,6 +60,7 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
         "shares": _shares(dialect, facts),
         "slis": {slo.sli for slo in service.slos.values()},
         "burns": burns(service, facts),
+        "needs": [catalog.services[each] for each in sorted(service.depends_on) if each in catalog.services],
         "dependencies": closure(catalog, service),
         "dependents": [each.name for each in catalog.dependents_of(service.name)],
         "label": _GoField(),

@@ -132,8 +132,8 @@ def state_of(service: Service, readings: Readings, alerts: Iterable[AlertState],
     """Return how *service* is."""
     own = [alert for alert in alerts if alert.service == service.name and alert.name != WATCHDOG]
     firing = tuple(alert for alert in own if alert.state == "firing")
-    instances = _whole(readings.instances.get(service.name))
-    up = _whole(readings.up.get(service.name))
+    instances = _whole(readings.instances.get(service.job))
+    up = _whole(readings.up.get(service.job))
     traffic = readings.traffic.get(service.name)
     points = traffic.points if traffic else ()
     rate = format_value(points[-1][1], "ops") if points else ""
@@ -196,7 +196,7 @@ def _status(
 
 def _measured(service: Service, readings: Readings) -> bool:
     name = service.name
-    return name in readings.instances or name in readings.traffic or any(job == name for job, _ in readings.burn)
+    return service.job in readings.instances or name in readings.traffic or any(job == name for job, _ in readings.burn)
 
 
 def _by_slo(samples: Iterable[Sample]) -> dict[tuple[str, str], float]:

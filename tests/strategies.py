@@ -37,6 +37,7 @@ HOSTILE: Final = (
     "two\nlines",
     "a\ttab",
 )
+_POOL: Final = "the-pool"
 _NAME: Final = st.from_regex(r"\A[a-z][a-z0-9-]{0,14}\Z").filter(lambda name: not name.startswith("seawall"))
 _EVERY_DAY: Final = (
     "07:00-23:00",
@@ -72,6 +73,8 @@ def valid_catalogs(draw: st.DrawFn, alerts: Alerts | None = None, most: int = 5)
     teams = draw(st.lists(_NAME, min_size=1, max_size=3, unique=True))
     names = draw(st.lists(_NAME, min_size=1, max_size=most, unique=True))
     services = {name: draw(_services(name, names, teams, alerts or {})) for name in names}
+    if _POOL not in services and draw(st.booleans()):
+        services[_POOL] = draw(_pools(names, teams))
     catalog = {
         "seawall": 1,
         "teams": {team: draw(_teams()) for team in teams},
@@ -160,6 +163,12 @@ def _services(draw: st.DrawFn, name: str, names: list[str], teams: list[str], al
         chosen = draw(st.lists(st.sampled_from(sorted(alerts[kind])), max_size=3, unique=True))
         service["alerts"] = {alert: draw(_overrides()) | draw(_more(alerts[kind], alert)) for alert in chosen}
     return service
+
+
+def _pools(names: list[str], teams: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    fields = {"kind": st.just("pool"), "team": st.sampled_from(teams), "part_of": st.sampled_from(names)}
+    pool = st.fixed_dictionaries({}, optional={"db_client_connection_pool_name": texts()})
+    return st.fixed_dictionaries(fields, optional={"match": pool, "depends_on": _edges(names)})
 
 
 def _targets(name: str) -> st.SearchStrategy[Any]:

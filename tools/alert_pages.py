@@ -61,6 +61,12 @@ def _introduction(packs: Packs, pack: Pack) -> str:
     return f"{who} {how}{change}\n"
 
 
+_AROUND: Final = {
+    "whole": {"kind": "http", "team": "team", "targets": ["localhost:9464"]},
+    "database": {"kind": "postgres", "team": "team", "url": "postgresql://localhost"},
+}
+
+
 class _Subject:
     """Services of one kind that between them have every alert of its pack."""
 
@@ -100,8 +106,11 @@ def _catalog(packs: Packs, kind: str) -> Catalog:
     if "latency" in slos:
         slos["latency"]["under"] = "300ms"  # type: ignore[assignment]
     capacity = {"requests_per_second": 100, "concurrent_requests": 50, "evidence": "a load test"}
-    common = {"kind": kind, "team": "team", "targets": ["localhost:9464"]}
+    is_part = packs.by_kind[kind].is_part
+    where = {"part_of": "whole", "depends_on": ["database"]} if is_part else {"targets": ["localhost:9464"]}
+    common = {"kind": kind, "team": "team", **where}
     services = {
+        **(_AROUND if is_part else {}),
         _EXAMPLE: {**common, "tier": 1, "slos": slos, "capacity": capacity},
         _BARE: {**common, "tier": 1},
         _SECOND: {**common, "tier": 2, "slos": slos},

@@ -26,9 +26,12 @@ SERVICES: Final = {
     "redis": "url: 'redis://a:6379'",
     "memcached": "url: 'memcached://a:11211'",
     "postgres": "url: 'postgresql://a:5432'",
+    "pool": "part_of: whole, depends_on: [database]",
     "probe": "url: 'https://a'",
     "host": "targets: ['a:1']",
 }
+# What a part needs around it.
+AROUND: Final = f"{TEAMS}  whole: {{kind: http, team: payments}}\n  database: {{kind: postgres, team: payments}}\n"
 THRESHOLDS: Final = (0.001, 0.999, 1e9)  # what a ratio, a time and a count may well be, and what they can hardly be
 DURATIONS: Final = ("1s", "1h")
 
@@ -120,13 +123,13 @@ def accepted(folder: Path, changes: Callable[[str], Mapping[str, str]]) -> tuple
         kind = label.split("-")[0]
         taken = {}
         for alert, change in changes(kind).items():
-            text = f"{TEAMS}  a: {{kind: {kind}, team: payments, {base}, alerts: {{{alert}: {change}}}}}\n"
+            text = f"{AROUND}  a: {{kind: {kind}, team: payments, {base}, alerts: {{{alert}: {change}}}}}\n"
             problems = validate(catalog_of(folder, text), PACKS)
             refused += [str(problem) for problem in problems]
             taken |= {} if problems else {alert: change}
         inside = ", ".join(f"{alert}: {change}" for alert, change in taken.items())
         lines.append(f"  {label}: {{kind: {kind}, team: payments, {base}, alerts: {{{inside}}}}}\n")
-    return TEAMS + "".join(lines), refused
+    return AROUND + "".join(lines), refused
 
 
 def written(folder: Path, text: str) -> None:
@@ -168,7 +171,7 @@ def test_a_threshold_is_refused_or_its_proof_holds(
     """Every alert of every kind: a number with which it could never fire, or never rest, is an error with its place."""
     text, refused = accepted(tmp_path, lambda kind: {name: f"{{{key}: {threshold:f}}}" for name, key in bounds(kind)})
 
-    assert [said for said in refused if not re.match(r".*catalog\.yaml:4:\d+: .* write ", said)] == []
+    assert [said for said in refused if not re.match(r".*catalog\.yaml:6:\d+: .* write ", said)] == []
     assert {} == failures(tmp_path, text, tools["installed"]("promtool"))
 
 
@@ -217,7 +220,7 @@ def test_a_proof_notices_a_rule_that_is_not_overridden(
 
     text, _ = accepted(tmp_path, changes)
     written(tmp_path, text)
-    plain = TEAMS + "".join(f"  {label}: {{kind: {label.split('-')[0]}, team: payments, {base}}}\n" for label, base in SERVICES.items())  # fmt: skip
+    plain = AROUND + "".join(f"  {label}: {{kind: {label.split('-')[0]}, team: payments, {base}}}\n" for label, base in SERVICES.items())  # fmt: skip
     own = {each.path: each.content for each in iterate(catalog_of(tmp_path, plain), PACKS)}
     unnoticed = {}
     for file in (tmp_path / "out/prometheus/rules").glob("[!_]*.yml"):

@@ -56,6 +56,7 @@ PLACES: Final = {
     "dashboards": "dashboards/cache.yaml.j2",
     "runbooks": "runbooks/cache.md.j2",
 }
+PARTS: Final = f"{TEAMS}  shop: {{kind: http, team: payments}}\n  own: {{kind: cache, team: payments, part_of: shop}}\n"
 KIND: Final = dict(zip(PLACES.values(), (ALERTS, DASHBOARD, RUNBOOK), strict=True))
 
 
@@ -195,3 +196,23 @@ def test_a_hidden_file_is_no_kind(tmp_path: Path) -> None:
     put(tmp_path, {"alerts/.http.yaml.j2": "{", "alerts/http.yaml.j2~": "{", "alerts/README.md": "{"})
 
     assert load_packs().kinds == load_packs(tmp_path).kinds
+
+
+@pytest.mark.parametrize("targets", ["", ", targets: ['shop:1']"])
+def test_a_part_is_asked_under_the_job_of_the_service_that_it_is_part_of(targets: str, tmp_path: Path) -> None:
+    """What is pushed may have a namespace in front; the alert is the part's own, and nobody misses its targets."""
+    put(tmp_path, KIND | {PLACES["alerts"]: f"part: true\n{ALERTS}"})
+    catalog = catalog_of(tmp_path, PARTS.replace("kind: http, team: payments", f"kind: http, team: payments{targets}"))
+    files = {each.path: each.content.decode() for each in render(catalog, load_packs(tmp_path))}
+    job = 'job="shop"' if targets else 'job=~"(?:.*/)?shop"'
+
+    assert f"cache_used{{{job}}} > 0.9" in files["prometheus/rules/own.yml"]
+    assert "ServiceDown" not in files["prometheus/rules/own.yml"]
+    assert "service: own\n" in files["prometheus/rules/own.yml"]
+
+
+def test_part_is_true_or_false(tmp_path: Path) -> None:
+    """Anything else is told with its place."""
+    put(tmp_path, KIND | {PLACES["alerts"]: f"part: some\n{ALERTS}"})
+    with pytest.raises(PackError, match=r"alerts/cache\.yaml\.j2:1:7: part is 'some'; write true where "):
+        load_packs(tmp_path)

@@ -84,6 +84,7 @@ def test_a_fixture_carries_the_matchers_of_its_service() -> None:
     assert 'up{job="shop",environment="a\\"b\\\\c",instance="a:1"}' == matched(selector(service), 'up{instance="a:1"}')
     assert 'up{job="shop",environment="a\\"b\\\\c"}' == matched(selector(service), "up")
     assert 'up{job="other"}' == matched(selector(service), 'up{job="other"}')
+    assert 'x{job="shop",pool="own"}' == matched('job="shop",pool="own"', 'x{pool="any"}')
 
 
 def test_proofs_of_one_fixture_are_one_test() -> None:

@@ -200,6 +200,15 @@ def test_what_decides_and_no_twin_shares_is_not_made_from_them(tmp_path: Path) -
     assert [] == differing(catalog, trusted)
 
 
+def test_parts_are_rendered_by_themselves(tmp_path: Path) -> None:
+    """What they need decides which alerts they have."""
+    needs = ["", ", depends_on: [database]", "", ", depends_on: [database]"]
+    pools = [f"  pool-{at}: {{kind: pool, team: shop, part_of: checkout{need}}}\n" for at, need in enumerate(needs)]
+    text = HEAD + service("checkout") + "  database: {kind: postgres, team: shop}\n" + "".join(pools)
+
+    assert [] == differing(loaded(text, tmp_path), packs())
+
+
 def test_most_services_of_a_shape_are_not_rendered(tmp_path: Path) -> None:
     """Two by themselves, and two twins; the others are made from those."""
     calls = []

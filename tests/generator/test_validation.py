@@ -21,6 +21,10 @@ CASES = {
     "kind: http, alerts: {HttpErrorsHigh: {above: 1.5}}": "alert HttpErrorsHigh could never be told: above is 1.5; write a number below 1",
     "kind: http, alerts: {HttpErrorsHigh: {above: 5}}": "alert HttpErrorsHigh could never be told: above is 5; write a number below 1",
     "kind: redis, alerts: {RedisMemoryNearLimit: {above: 0}}": "above is 0; write a number above 0",
+    "kind: pool": "part_of is missing: a pool is in the process of another service; name that one",
+    "kind: http, part_of: b": "a service of kind http is part of no other one; take part_of out",
+    "kind: pool, part_of: b, targets: ['a:1']": "b tells of it, so that nothing else is asked; take targets and url out",
+    "kind: pool, part_of: b, url: 'redis://a'": "b tells of it, so that nothing else is asked; take targets and url out",
     "kind: host, alerts: {HostRebooted: {for: 1h}}": "alert HostRebooted could never be told: it waits for 1h, and its condition lasts ",
 }  # fmt: skip
 
@@ -28,7 +32,8 @@ CASES = {
 @pytest.mark.parametrize("service", CASES)
 def test_what_does_not_fit_is_told_with_its_place_and_the_mend(service: str, tmp_path: Path) -> None:
     """An error of the catalog's own line; render refuses as validate does."""
-    catalog = catalog_of(tmp_path, f"{TEAMS}  a: {{team: payments, {service}}}\n")
+    text = f"{TEAMS}  a: {{team: payments, {service}}}\n  b: {{kind: http, team: payments}}\n"
+    catalog = catalog_of(tmp_path, text)
     problems = validate(catalog, load_packs())
 
     assert [Severity.ERROR] == [problem.severity for problem in problems]
@@ -53,6 +58,8 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 def test_a_catalog_that_fits_has_no_problem(tmp_path: Path) -> None:
     """Of each kind that there is a pack for."""
     packs = load_packs()
-    text = TEAMS + "".join(f"  a-{kind}: {{kind: {kind}, team: payments}}\n" for kind in packs.kinds)
+    parts = {kind: ", part_of: a-http" for kind in packs.kinds if packs.by_kind[kind].is_part}
+    lines = [f"  a-{kind}: {{kind: {kind}, team: payments{parts.get(kind, '')}}}\n" for kind in packs.kinds]
+    text = TEAMS + "".join(lines)
 
     assert [] == validate(catalog_of(tmp_path, text), packs)

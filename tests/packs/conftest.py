@@ -42,6 +42,7 @@ services:
   postgres-scraped: {kind: postgres, team: ops, targets: ["i:9187"]}
   memcached-probed: {kind: memcached, team: ops, url: "memcached://k:11211"}
   memcached-scraped: {kind: memcached, team: ops, targets: ["l:9150"]}
+  pool-inside: {kind: pool, team: ops, part_of: http-bare, depends_on: [postgres-probed]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -90,7 +91,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 def _kind(path: str) -> str:
     """Return the kind that the services of CATALOG are named after."""
     return next(
-        (word for word in ("http", "worker", "host", "redis", "postgres", "memcached", "probe") if f"{word}" in path),
+        (
+            word
+            for word in ("http", "worker", "host", "redis", "postgres", "memcached", "pool", "probe")
+            if f"{word}" in path
+        ),
         "seawall",
     )
 

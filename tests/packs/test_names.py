@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from memcached import StartMemcached
 from outside import authority, dns_answer, page, tcp, udp
+from pools import pool_application
 from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
 from servers import (
@@ -186,6 +187,18 @@ def memcached_by_memcached_exporter() -> Exposed:
     return exposed([parse((Path(__file__).parents[1] / "exporters/recordings/memcached_exporter.txt").read_text())])
 
 
+@pytest.fixture(scope="module")
+def pool_by_application(
+    tmp_path_factory: pytest.TempPathFactory,
+    cluster: tuple[PostgresServer, PostgresServer],
+    postgres_by_seawall: Exposed,
+) -> Iterator[Exposed]:
+    """Return what an application with pools tells of them, and the exporter of the database that it uses."""
+    with pool_application(tmp_path_factory.mktemp("pools"), cluster[0].url) as application:
+        eventually(lambda: "http_client_open_connections{" in get(application.metrics), 30)
+        yield postgres_by_seawall | exposed([parse(get(application.metrics))])
+
+
 def status(url: str, order: bool = False) -> int:
     """Return the status of a page of the shop, or of an order."""
     body = json.dumps({"product": 1}).encode() if order else None
@@ -339,6 +352,7 @@ SOURCES: Final = [
     ("probe", "seawall"),
     ("postgres", "seawall"),
     *([("postgres", "postgres_exporter")] if shutil.which("prometheus-postgres-exporter") else []),
+    ("pool", "application"),
     ("memcached", "seawall"),
     ("memcached", "memcached_exporter"),
     ("host", "seawall"),

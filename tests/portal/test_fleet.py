@@ -56,6 +56,19 @@ def test_a_service_has_the_worst_status_that_holds(found: Readings, inbox: list[
     assert expected == by_name["a"]
 
 
+def test_a_part_is_up_where_the_service_is_that_it_is_part_of() -> None:
+    """Nobody asks a pool itself."""
+    services = {
+        "a": {"kind": "http", "team": "t", "name": "a"},
+        "pool": {"kind": "pool", "team": "t", "name": "pool", "part_of": "a"},
+    }
+    catalog = Catalog.model_validate({"seawall": 1, "teams": {"t": {}}, "services": services})
+    found = states(catalog, readings(instances={"a": 2}, up={"a": 1}), [], 15.0)
+    assert {("a", 1, 2, "partly down"), ("pool", 1, 2, "partly down")} == {
+        (each.service.name, each.up, each.instances, each.status) for each in found
+    }
+
+
 def test_the_worst_service_comes_first() -> None:
     """Whatever its name."""
     found = states(CATALOG, readings(alerts=(an_active(service="b"),)), [], 15.0)
