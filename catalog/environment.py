@@ -15,6 +15,7 @@ _PORTS: Final = {
     "dns": 53,
     "http": 80,
     "https": 443,
+    "mariadb": 3306,
     "memcached": 11211,
     "mongodb": 27017,
     "mysql": 3306,

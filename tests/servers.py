@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,7 +179,7 @@ StartExporter = Callable[..., RunningExporter]
 def catalog_of(services: Mapping[str, str]) -> str:
     """Return a catalog of services, by name and url, whose scheme says what each is."""
     kinds = {
-        name: next((kind for kind in ("postgres", "memcached") if url.startswith(kind)), "redis")
+        name: next((kind for kind in ("postgres", "memcached", "mysql") if url.startswith(kind)), "redis")
         for name, url in services.items()
     }
     lines = [f"  {name}: {{kind: {kinds[name]}, team: ops, url: '{url}'}}" for name, url in services.items()]
@@ -238,4 +238,15 @@ def promtool() -> str:
     """Return the path of the real promtool."""
     found = shutil.which("promtool")
     assert found, "install promtool: it comes with Prometheus (Debian: apt install prometheus)"
+    return found
+
+
+Exposed = dict[str, set[LabelSet]]
+
+
+def exposed(scrapes: Iterable[Scrape]) -> Exposed:
+    """Return the label sets of every sample, by its name."""
+    found: Exposed = {}
+    for name, labels in (key for scrape in scrapes for family in scrape.values() for key in family.samples):
+        found.setdefault(name, set()).add(labels)
     return found

@@ -1,7 +1,8 @@
 """Real servers for the exporter's tests."""
 
 from memcached import start_memcached
+from mysql import start_mysql
 from postgres import postgres, start_postgres
 from servers import promtool, start_exporter, start_redis
 
-__all__ = ["postgres", "promtool", "start_exporter", "start_memcached", "start_postgres", "start_redis"]
+__all__ = ["postgres", "promtool", "start_exporter", "start_memcached", "start_mysql", "start_postgres", "start_redis"]

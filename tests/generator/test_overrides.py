@@ -25,6 +25,7 @@ SERVICES: Final = {
     "worker-slo": "targets: ['a:1'], slos: {availability: {objective: 99}}",
     "redis": "url: 'redis://a:6379'",
     "memcached": "url: 'memcached://a:11211'",
+    "mysql": "url: 'mysql://a:3306'",
     "postgres": "url: 'postgresql://a:5432'",
     "pool": "part_of: whole, depends_on: [database]",
     "probe": "url: 'https://a'",

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from memcached import start_memcached
+from mysql import mysqls, start_mysql
 from postgres import start_postgres
 from promql import Labels
 from servers import promtool, start_exporter, start_redis
@@ -17,7 +18,7 @@ from servers import promtool, start_exporter, start_redis
 from seawall.catalog import load
 from seawall.generator import load_packs, render
 
-__all__ = ["promtool", "start_exporter", "start_memcached", "start_postgres", "start_redis"]
+__all__ = ["mysqls", "promtool", "start_exporter", "start_memcached", "start_mysql", "start_postgres", "start_redis"]
 
 # A service of every kind, in every way that changes what is rendered.
 CATALOG: Final = """
@@ -42,6 +43,8 @@ services:
   postgres-scraped: {kind: postgres, team: ops, targets: ["i:9187"]}
   memcached-probed: {kind: memcached, team: ops, url: "memcached://k:11211"}
   memcached-scraped: {kind: memcached, team: ops, targets: ["l:9150"]}
+  mysql-probed: {kind: mysql, team: ops, url: "mysql://m:3306"}
+  mysql-scraped: {kind: mysql, team: ops, targets: ["n:9104"]}
   pool-inside: {kind: pool, team: ops, part_of: http-bare, depends_on: [postgres-probed]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
@@ -93,7 +96,7 @@ def _kind(path: str) -> str:
     return next(
         (
             word
-            for word in ("http", "worker", "host", "redis", "postgres", "memcached", "pool", "probe")
+            for word in ("http", "worker", "host", "redis", "postgres", "memcached", "mysql", "pool", "probe")
             if f"{word}" in path
         ),
         "seawall",

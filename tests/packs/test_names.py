@@ -6,7 +6,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
@@ -15,19 +15,20 @@ from typing import Final
 import psycopg
 import pytest
 from memcached import StartMemcached
+from mysql import MysqlServer, told_by_mysqld_exporter
 from outside import authority, dns_answer, page, tcp, udp
 from pools import pool_application
 from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
 from servers import (
-    LabelSet,
+    Exposed,
     RedisServer,
     RunningExporter,
-    Scrape,
     StartExporter,
     StartRedis,
     answers,
     eventually,
+    exposed,
     free_port,
     get,
     parse,
@@ -41,21 +42,26 @@ from .conftest import Rendered
 
 pytestmark = pytest.mark.e2e
 
-Exposed = dict[str, set[LabelSet]]
-
 # What one of them does not expose, and why the pack asks for it all the same.
 MISSING: Final = {
     ("seawall", "node_network_speed_bytes"): "the driver of a virtual machine does not know its line's speed",
     ("seawall", "pg_stat_checkpointer_num_requested_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("seawall", "pg_stat_checkpointer_num_timed_total"): "of PostgreSQL 17; Debian 12 has 15",
+    ("mysqld_exporter", "seawall_mysql_oldest_transaction_age_seconds"): "it tells nothing of transactions",
+    ("mysqld_exporter", "mysql_info_schema_innodb_tablespace_allocated_size_bytes"): "it knows no MariaDB from 10.5 on",
 }
-# What older versions of an exporter call it, which is read beside the newer name.
+_SOURCE: Final = frozenset({"master_host", "master_uuid", "channel_name", "connection_name"})
+# What other versions of an exporter call it, which is read beside the name here.
 OLDER: Final[dict[str, Labels]] = {
     "pg_replication_lag": frozenset(),
     "pg_replication_slot_safe_wal_size_bytes": frozenset({"slot_name", "slot_type"}),
     "pg_replication_slot_wal_status": frozenset({"slot_name", "slot_type", "wal_status"}),
     "pg_stat_statements_calls": frozenset({"rolname", "datname", "queryid"}),
     "pg_stat_statements_total_time_seconds": frozenset({"rolname", "datname", "queryid"}),
+    # From mysqld_exporter 0.16 on, of MySQL 8.4.
+    "mysql_slave_status_replica_io_running": _SOURCE,
+    "mysql_slave_status_replica_sql_running": _SOURCE,
+    "mysql_slave_status_seconds_behind_source": _SOURCE,
 }
 # A value that a matcher asks for and that no sample has here, by metric or *, and why.
 UNSEEN: Final = {
@@ -65,19 +71,12 @@ UNSEEN: Final = {
 }
 # The first alert comes before Alertmanager is discovered; Debian's own database is the whole machine's.
 FLAGS: Final = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=1s")
-# Written by Prometheus itself; the labels of alerts are those of the house.
+# Written by Prometheus itself, whose alerts have the house's labels, and by Seawall's exporter of how it fared itself.
 PROMETHEUS: Final[dict[str, Labels]] = {
     "up": frozenset(),
+    "seawall_probe_query_success": frozenset({"query"}),
     "ALERTS": frozenset({"alertname", "alertstate", "service", "team", "severity"}),
 }
-
-
-def exposed(scrapes: Iterable[Scrape]) -> Exposed:
-    """Return the label sets of every sample, by its name."""
-    found: Exposed = {}
-    for name, labels in (key for scrape in scrapes for family in scrape.values() for key in family.samples):
-        found.setdefault(name, set()).add(labels)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +283,20 @@ def seawall_by_stack(tmp_path_factory: pytest.TempPathFactory, exporter: Running
         yield exposed([*(parse(get(url)) for url in urls), exporter.scrape("/metrics")])
 
 
+@pytest.fixture(scope="module")
+def mysql_by_seawall(start_exporter: StartExporter, mysqls: list[MysqlServer]) -> Exposed:
+    """Return what Seawall's exporter tells of all three."""
+    exporter = start_exporter({f"mysql-{at}": each.url for at, each in enumerate(mysqls)})
+    return exposed(exporter.scrape(f"/probe?service=mysql-{at}") for at in range(3))
+
+
+@pytest.fixture(scope="module")
+def mysql_by_mysqld_exporter(mysqls: list[MysqlServer], tmp_path_factory: pytest.TempPathFactory) -> Exposed:
+    """Return what mysqld_exporter, as Debian has it, tells of the same."""
+    folder = tmp_path_factory.mktemp("mysqld_exporter")
+    return exposed(told_by_mysqld_exporter(each, folder) for each in mysqls)
+
+
 class Contract:
     """What one kind's pack asks for, beside what one piece of software exposes."""
 
@@ -353,6 +366,8 @@ SOURCES: Final = [
     ("postgres", "seawall"),
     *([("postgres", "postgres_exporter")] if shutil.which("prometheus-postgres-exporter") else []),
     ("pool", "application"),
+    ("mysql", "seawall"),
+    *([("mysql", "mysqld_exporter")] if shutil.which("prometheus-mysqld-exporter") else []),
     ("memcached", "seawall"),
     ("memcached", "memcached_exporter"),
     ("host", "seawall"),
