@@ -21,6 +21,8 @@ _PORTS: Final = {
     "mysql": 3306,
     "postgres": 5432,
     "postgresql": 5432,
+    "rabbitmq": 15692,
+    "rabbitmqs": 15691,
     "redis": 6379,
     "rediss": 6379,
 }

@@ -18,7 +18,7 @@ from .text import Template
 COMMON: Final = "_service"
 STACK_KIND: Final = "seawall"
 # fmt: off
-_PACK_KEYS: Final = frozenset({"title", "up", "part", "healthy", "alerts", "scenarios"})
+_PACK_KEYS: Final = frozenset({"title", "up", "up_scraped", "part", "healthy", "alerts", "scenarios"})
 _ALERT_KEYS: Final = frozenset({
     "alert", "when", "each", "expr", "above", "below", "unit", "guards", "for", "severity", "class", "labels",
     "summary", "description", "panel", "proof",
@@ -90,8 +90,9 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Pack:
-    """The alerts, panels and runbook sections of one kind; *up* is the gauge that says whether a service answers.
+    """The alerts, panels and runbook sections of one kind.
 
+    *up* is the gauge that says whether a service answers, *up_scraped* that of one which Prometheus reads itself.
     A service of a kind that *is_part* lives in the process of another one, which tells of it.
     """
 
@@ -99,6 +100,7 @@ class Pack:
     title: str
     source: str
     up: str
+    up_scraped: str
     alerts: tuple[AlertTemplate, ...]
     panels: tuple[PanelTemplate, ...]
     sections: Mapping[str, Section]
@@ -162,11 +164,13 @@ def _load(kind: str, sources: Sources) -> Pack:
     panels = _required(sources, f"dashboards/{kind}.yaml.j2")
     runbook = _required(sources, f"runbooks/{kind}.md.j2")
     root = Node.parse(alerts).fields(_PACK_KEYS, frozenset({"title", "alerts"}))
+    up = root["up"].text if "up" in root else "up"
     return Pack(
         kind,
         root["title"].text,
         alerts.name,
-        root["up"].text if "up" in root else "up",
+        up,
+        root["up_scraped"].text if "up_scraped" in root else up,
         tuple(_alert(node) for node in root["alerts"].list()),
         tuple(_panels(Node.parse(panels))),
         parse_sections(runbook),

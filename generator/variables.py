@@ -38,7 +38,8 @@ class _GoValue:
 def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any]:
     """Return the scope in which the templates of *service* are rendered."""
     dialect = packs.dialect_of(service)
-    up = packs.by_kind[service.kind].up
+    pack = packs.by_kind[service.kind]
+    up = pack.up if service.is_probed else pack.up_scraped
     whole = catalog.services.get(service.part_of, service)
     told = packs.dialect_of(whole) if whole.kind in packs.by_kind else None
     pushed = told is not None and told.naming(whole) == PUSHED

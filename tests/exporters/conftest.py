@@ -3,6 +3,16 @@
 from memcached import start_memcached
 from mysql import start_mysql
 from postgres import postgres, start_postgres
+from rabbitmq import start_rabbitmq
 from servers import promtool, start_exporter, start_redis
 
-__all__ = ["postgres", "promtool", "start_exporter", "start_memcached", "start_mysql", "start_postgres", "start_redis"]
+__all__ = [
+    "postgres",
+    "promtool",
+    "start_exporter",
+    "start_memcached",
+    "start_mysql",
+    "start_postgres",
+    "start_rabbitmq",
+    "start_redis",
+]

@@ -26,6 +26,7 @@ SERVICES: Final = {
     "redis": "url: 'redis://a:6379'",
     "memcached": "url: 'memcached://a:11211'",
     "mysql": "url: 'mysql://a:3306'",
+    "rabbitmq": "url: 'rabbitmq://a:15692'",
     "postgres": "url: 'postgresql://a:5432'",
     "pool": "part_of: whole, depends_on: [database]",
     "probe": "url: 'https://a'",

@@ -13,12 +13,23 @@ from memcached import start_memcached
 from mysql import mysqls, start_mysql
 from postgres import start_postgres
 from promql import Labels
+from rabbitmq import rabbitmq_node, start_rabbitmq
 from servers import promtool, start_exporter, start_redis
 
 from seawall.catalog import load
 from seawall.generator import load_packs, render
 
-__all__ = ["mysqls", "promtool", "start_exporter", "start_memcached", "start_mysql", "start_postgres", "start_redis"]
+__all__ = [
+    "mysqls",
+    "promtool",
+    "rabbitmq_node",
+    "start_exporter",
+    "start_memcached",
+    "start_mysql",
+    "start_postgres",
+    "start_rabbitmq",
+    "start_redis",
+]
 
 # A service of every kind, in every way that changes what is rendered.
 CATALOG: Final = """
@@ -46,6 +57,8 @@ services:
   mysql-probed: {kind: mysql, team: ops, url: "mysql://m:3306"}
   mysql-scraped: {kind: mysql, team: ops, targets: ["n:9104"]}
   pool-inside: {kind: pool, team: ops, part_of: http-bare, depends_on: [postgres-probed]}
+  rabbitmq-probed: {kind: rabbitmq, team: ops, url: "rabbitmq://m:15692"}
+  rabbitmq-scraped: {kind: rabbitmq, team: ops, targets: ["n:15692"]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -96,7 +109,18 @@ def _kind(path: str) -> str:
     return next(
         (
             word
-            for word in ("http", "worker", "host", "redis", "postgres", "memcached", "mysql", "pool", "probe")
+            for word in (
+                "http",
+                "worker",
+                "host",
+                "redis",
+                "postgres",
+                "memcached",
+                "mysql",
+                "pool",
+                "rabbitmq",
+                "probe",
+            )
             if f"{word}" in path
         ),
         "seawall",

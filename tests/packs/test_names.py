@@ -20,6 +20,7 @@ from outside import authority, dns_answer, page, tcp, udp
 from pools import pool_application
 from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
+from rabbitmq import PER_OBJECT, RabbitmqNode
 from servers import (
     Exposed,
     RedisServer,
@@ -45,6 +46,7 @@ pytestmark = pytest.mark.e2e
 # What one of them does not expose, and why the pack asks for it all the same.
 MISSING: Final = {
     ("seawall", "node_network_speed_bytes"): "the driver of a virtual machine does not know its line's speed",
+    ("plugin", "rabbitmq_up"): "where Prometheus reads the plugin itself, up says the same",
     ("seawall", "pg_stat_checkpointer_num_requested_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("seawall", "pg_stat_checkpointer_num_timed_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("mysqld_exporter", "seawall_mysql_oldest_transaction_age_seconds"): "it tells nothing of transactions",
@@ -198,6 +200,19 @@ def pool_by_application(
         yield postgres_by_seawall | exposed([parse(get(application.metrics))])
 
 
+@pytest.fixture(scope="module")
+def rabbitmq_by_seawall(start_exporter: StartExporter, rabbitmq_node: RabbitmqNode) -> Exposed:
+    """Return what Seawall's exporter tells of it."""
+    return exposed([start_exporter({"mq": rabbitmq_node.url}).scrape("/probe?service=mq")])
+
+
+@pytest.fixture(scope="module")
+def rabbitmq_by_plugin(rabbitmq_node: RabbitmqNode) -> Exposed:
+    """Return what its plugin tells of it, in each of the ways in which Prometheus may read it."""
+    pages = ("", "/per-object", "/detailed?family=queue_coarse_metrics&family=queue_consumer_count")
+    return exposed(parse(get(rabbitmq_node.metrics + page)) for page in pages)
+
+
 def status(url: str, order: bool = False) -> int:
     """Return the status of a page of the shop, or of an order."""
     body = json.dumps({"product": 1}).encode() if order else None
@@ -304,7 +319,8 @@ class Contract:
         self._rendered, self._kind, self._source, self._has = rendered, kind, source, has
         self._declared = {info.name: frozenset(info.labels) for info in inventory().get(kind, ())}
         real = {name: frozenset(label for labels in sets for label, _ in labels) for name, sets in has.items()}
-        self._known = {**OLDER, **self._declared, **PROMETHEUS, **rendered.recorded, **real}
+        known = {**OLDER, **self._declared, **PROMETHEUS, **rendered.recorded, **real}
+        self._known = {name: labels | PER_OBJECT.get(name, frozenset()) for name, labels in known.items()}
 
     def breaches(self, lacking: frozenset[str]) -> Iterator[str]:
         """Yield each breach; what this machine is *lacking*, whatever asks it, is none."""
@@ -370,6 +386,8 @@ SOURCES: Final = [
     *([("mysql", "mysqld_exporter")] if shutil.which("prometheus-mysqld-exporter") else []),
     ("memcached", "seawall"),
     ("memcached", "memcached_exporter"),
+    ("rabbitmq", "seawall"),
+    ("rabbitmq", "plugin"),
     ("host", "seawall"),
     ("host", "node_exporter"),
     ("redis", "seawall"),
