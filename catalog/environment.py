@@ -19,6 +19,7 @@ _PORTS: Final = {
     "memcached": 11211,
     "mongodb": 27017,
     "mysql": 3306,
+    "pgbouncer": 6432,
     "postgres": 5432,
     "postgresql": 5432,
     "rabbitmq": 15692,

@@ -1,14 +1,13 @@
 """PostgreSQL: postgres_exporter's metrics, over psycopg and a role that only reads."""
 
 import math
-import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from seawall.catalog import SeawallError
 
 from .declaration import MetricInfo, gauge
 from .kinds import Kind, Target
+from .postgres_connection import connected, require_psycopg
 from .postgres_databases import DATABASE_QUERIES
 from .postgres_query import Query
 from .postgres_replication import REPLICATION_QUERIES
@@ -32,45 +31,23 @@ QUERIES: Final[tuple[Query, ...]] = (
 METRICS: Final[tuple[MetricInfo, ...]] = (UP, *(info for query in QUERIES for info in query.families.values()))
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
-_ROLE: Final = re.compile(r'\b(user|role) "[^"]*"')
-
-
-class MissingPackageError(SeawallError):
-    """psycopg is not installed."""
 
 
 class BadUrlError(SeawallError):
     """The service's url is not one of PostgreSQL."""
 
 
-class ConnectError(SeawallError):
-    """The server cannot be reached, or lets nobody in."""
-
-
 def connect(target: Target) -> PostgresCollector:
     """Return a collector that connects at the first question. Raise MissingPackageError, BadUrlError."""
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
-        raise MissingPackageError(
-            'probing a postgres service needs psycopg; run: pip install "seawall[postgres]"'
-        ) from None
+    require_psycopg("postgres")
     parameters = _parameters(target)
-    return PostgresCollector(
-        lambda: _connected(parameters), QUERIES, instance(target.url, "the server"), target.timeout
-    )
 
+    def opened() -> "Connection[Any]":
+        connection = connected(parameters)
+        _read_any_bytes(connection)
+        return connection
 
-def _connected(parameters: Mapping[str, Any]) -> "Connection[Any]":
-    """Return a connection; raise ConnectError."""
-    import psycopg
-
-    try:
-        connection = psycopg.connect(**parameters)
-    except psycopg.Error as error:
-        raise ConnectError(_ROLE.sub(r"\1", str(error))) from None
-    _read_any_bytes(connection)
-    return connection
+    return PostgresCollector(opened, QUERIES, instance(target.url, "the server"), target.timeout)
 
 
 def _parameters(target: Target) -> dict[str, Any]:

@@ -1,17 +1,15 @@
 """One connection to PostgreSQL that is kept between probes: two round trips each, read-only, with timeouts."""
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Metric
 
 from .own import FOLDED_ROWS, QUERY_SUCCESS
+from .postgres_connection import KeptConnection
 from .postgres_query import Query, Row, Server, folded
 
 if TYPE_CHECKING:
@@ -36,48 +34,24 @@ _SERVER: Final = (
 )
 
 
-class PostgresCollector:
+class PostgresCollector(KeptConnection):
     """Asks one server; a query that it refuses, or does not answer in time, is missing alone."""
 
     def __init__(
         self, connect: "Callable[[], Connection[Any]]", queries: Iterable[Query], where: str, timeout: float
     ) -> None:
-        self._connect = connect
-        self._connection: Connection[Any] | None = None
+        super().__init__(connect)
         self._queries = tuple(queries)
         self._where = where
         self._timeout = timeout
         statement = min(_LONGEST_STATEMENT, timeout / 4)
         self._before = _BEFORE.format(statement=f"{statement * 1000:.0f}", lock=f"{statement * 250:.0f}")
         self._refused: set[str] = set()
-        self._busy = Lock()
-        self._closed = False
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; raise what *connect* does, and psycopg.Error where the server answers nothing at all."""
-        with self._busy:
-            try:
-                yield from self._families()
-            finally:
-                if self._closed:
-                    self._let_go()
-
-    def close(self) -> None:
-        """End the connection; who waits on it in another thread is woken, and closes it himself."""
-        self._closed = True
-        connection = self._connection
-        if connection is not None:
-            with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
-        if self._busy.acquire(blocking=False):
-            try:
-                self._let_go()
-            finally:
-                self._busy.release()
-
-    def _let_go(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        with self._held():
+            yield from self._families()
 
     def _families(self) -> Iterator[Metric]:
         end = time.monotonic() + self._timeout * _SHARE
@@ -139,9 +113,6 @@ class PostgresCollector:
             return None
         self._refused.discard(query.name)
         return rows
-
-    def _is_gone(self) -> bool:
-        return self._connection is None or self._connection.closed
 
     def _run(self, statements: Sequence[str]) -> list[Sequence[Row]]:
         """Return the rows of each of *statements*, which are one message and one transaction."""

@@ -179,7 +179,10 @@ StartExporter = Callable[..., RunningExporter]
 def catalog_of(services: Mapping[str, str]) -> str:
     """Return a catalog of services, by name and url, whose scheme says what each is."""
     kinds = {
-        name: next((kind for kind in ("postgres", "memcached", "mysql", "rabbitmq") if url.startswith(kind)), "redis")
+        name: next(
+            (kind for kind in ("postgres", "memcached", "mysql", "rabbitmq", "pgbouncer") if url.startswith(kind)),
+            "redis",
+        )
         for name, url in services.items()
     }
     lines = [f"  {name}: {{kind: {kinds[name]}, team: ops, url: '{url}'}}" for name, url in services.items()]

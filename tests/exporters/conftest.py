@@ -2,6 +2,7 @@
 
 from memcached import start_memcached
 from mysql import start_mysql
+from pgbouncer import start_pgbouncer
 from postgres import postgres, start_postgres
 from rabbitmq import start_rabbitmq
 from servers import promtool, start_exporter, start_redis
@@ -12,6 +13,7 @@ __all__ = [
     "start_exporter",
     "start_memcached",
     "start_mysql",
+    "start_pgbouncer",
     "start_postgres",
     "start_rabbitmq",
     "start_redis",

@@ -96,7 +96,11 @@ def test_the_room_exports_what_its_table_of_contents_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "modules"), [("redis", {"redis.py"}), ("psycopg", {"postgres.py", "postgres_session.py"})]
+    ("package", "modules"),
+    [
+        ("redis", {"redis.py"}),
+        ("psycopg", {"pgbouncer.py", "postgres.py", "postgres_connection.py", "postgres_session.py"}),
+    ],
 )
 def test_only_its_kinds_modules_import_a_client(package: str, modules: set[str]) -> None:
     """The rest works without it."""

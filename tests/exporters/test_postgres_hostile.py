@@ -14,7 +14,8 @@ from postgres import PostgresServer, StartPostgres
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port
 
 from seawall.exporters.kinds import Target
-from seawall.exporters.postgres import QUERIES, BadUrlError, MissingPackageError, connect
+from seawall.exporters.postgres import QUERIES, BadUrlError, connect
+from seawall.exporters.postgres_connection import MissingPackageError
 from seawall.exporters.postgres_query import LIMIT
 
 from .test_redis_hostile import close, garble, probe_threads, value

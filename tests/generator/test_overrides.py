@@ -28,6 +28,7 @@ SERVICES: Final = {
     "mysql": "url: 'mysql://a:3306'",
     "rabbitmq": "url: 'rabbitmq://a:15692'",
     "postgres": "url: 'postgresql://a:5432'",
+    "pgbouncer": "url: 'pgbouncer://a:6432'",
     "pool": "part_of: whole, depends_on: [database]",
     "probe": "url: 'https://a'",
     "host": "targets: ['a:1']",

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from memcached import start_memcached
 from mysql import mysqls, start_mysql
-from postgres import start_postgres
+from pgbouncer import start_pgbouncer
+from postgres import postgres, start_postgres
 from promql import Labels
 from rabbitmq import rabbitmq_node, start_rabbitmq
 from servers import promtool, start_exporter, start_redis
@@ -21,11 +22,13 @@ from seawall.generator import load_packs, render
 
 __all__ = [
     "mysqls",
+    "postgres",
     "promtool",
     "rabbitmq_node",
     "start_exporter",
     "start_memcached",
     "start_mysql",
+    "start_pgbouncer",
     "start_postgres",
     "start_rabbitmq",
     "start_redis",
@@ -59,6 +62,8 @@ services:
   pool-inside: {kind: pool, team: ops, part_of: http-bare, depends_on: [postgres-probed]}
   rabbitmq-probed: {kind: rabbitmq, team: ops, url: "rabbitmq://m:15692"}
   rabbitmq-scraped: {kind: rabbitmq, team: ops, targets: ["n:15692"]}
+  pgbouncer-probed: {kind: pgbouncer, team: ops, url: "pgbouncer://m:6432"}
+  pgbouncer-scraped: {kind: pgbouncer, team: ops, targets: ["n:9127"]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -117,6 +122,7 @@ def _kind(path: str) -> str:
                 "postgres",
                 "memcached",
                 "mysql",
+                "pgbouncer",
                 "pool",
                 "rabbitmq",
                 "probe",

@@ -17,6 +17,7 @@ import pytest
 from memcached import StartMemcached
 from mysql import MysqlServer, told_by_mysqld_exporter
 from outside import authority, dns_answer, page, tcp, udp
+from pgbouncer import ENVIRON, StartPgbouncer
 from pools import pool_application
 from postgres import PostgresServer, StartPostgres
 from promql import Labels, Selector, read
@@ -64,6 +65,18 @@ OLDER: Final[dict[str, Labels]] = {
     "mysql_slave_status_replica_io_running": _SOURCE,
     "mysql_slave_status_replica_sql_running": _SOURCE,
     "mysql_slave_status_seconds_behind_source": _SOURCE,
+    **{
+        f"pgbouncer_stats_{name}_total": frozenset({"database"})
+        for name in (
+            "client_wait_seconds",
+            "queries_duration_seconds",
+            "queries_pooled",
+            "received_bytes",
+            "sent_bytes",
+            "server_in_transaction_seconds",
+            "sql_transactions_pooled",
+        )
+    },
 }
 # A value that a matcher asks for and that no sample has here, by metric or *, and why.
 UNSEEN: Final = {
@@ -211,6 +224,21 @@ def rabbitmq_by_plugin(rabbitmq_node: RabbitmqNode) -> Exposed:
     """Return what its plugin tells of it, in each of the ways in which Prometheus may read it."""
     pages = ("", "/per-object", "/detailed?family=queue_coarse_metrics&family=queue_consumer_count")
     return exposed(parse(get(rabbitmq_node.metrics + page)) for page in pages)
+
+
+@pytest.fixture(scope="module")
+def pgbouncer_by_seawall(start_exporter: StartExporter, start_pgbouncer: StartPgbouncer) -> Exposed:
+    """Return what Seawall's exporter tells of a server that was used."""
+    server = start_pgbouncer()
+    with server.client() as client:
+        client.execute("SELECT 1")
+    return exposed([start_exporter({"bouncer": server.url}, ENVIRON).scrape("/probe?service=bouncer")])
+
+
+@pytest.fixture(scope="module")
+def pgbouncer_by_pgbouncer_exporter() -> Exposed:
+    """Return what pgbouncer_exporter told of one, as it was recorded: Debian's is another program, with other names."""
+    return exposed([parse((Path(__file__).parents[1] / "exporters/recordings/pgbouncer_exporter.txt").read_text())])
 
 
 def status(url: str, order: bool = False) -> int:
@@ -388,6 +416,8 @@ SOURCES: Final = [
     ("memcached", "memcached_exporter"),
     ("rabbitmq", "seawall"),
     ("rabbitmq", "plugin"),
+    ("pgbouncer", "seawall"),
+    ("pgbouncer", "pgbouncer_exporter"),
     ("host", "seawall"),
     ("host", "node_exporter"),
     ("redis", "seawall"),

@@ -1,0 +1,83 @@
+"""What the collectors share that speak PostgreSQL's protocol: one connection that is kept, and can be cut off."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from seawall.catalog import SeawallError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_ROLE: Final = re.compile(r'\b(user|role) "[^"]*"')
+
+
+class MissingPackageError(SeawallError):
+    """psycopg is not installed."""
+
+
+class ConnectError(SeawallError):
+    """The server cannot be reached, or lets nobody in."""
+
+
+class KeptConnection:
+    """A connection that is opened at the first question, and kept for the next probe."""
+
+    def __init__(self, connect: "Callable[[], Connection[Any]]") -> None:
+        self._connect = connect
+        self._connection: Connection[Any] | None = None
+        self._busy = Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """End the connection; who waits on it in another thread is woken, and closes it himself."""
+        self._closed = True
+        connection = self._connection
+        if connection is not None:
+            with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+        if self._busy.acquire(blocking=False):
+            try:
+                self._let_go()
+            finally:
+                self._busy.release()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._busy:
+            try:
+                yield
+            finally:
+                if self._closed:
+                    self._let_go()
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _is_gone(self) -> bool:
+        return self._connection is None or self._connection.closed
+
+
+def require_psycopg(kind: str) -> None:
+    """Raise MissingPackageError where psycopg is not installed."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise MissingPackageError(
+            f'probing a {kind} service needs psycopg; run: pip install "seawall[postgres]"'
+        ) from None
+
+
+def connected(parameters: Mapping[str, Any]) -> "Connection[Any]":
+    """Return a connection; raise ConnectError, which does not say who it is of."""
+    import psycopg
+
+    try:
+        return psycopg.connect(**parameters)
+    except psycopg.Error as error:
+        raise ConnectError(_ROLE.sub(r"\1", str(error))) from None
