@@ -20,6 +20,8 @@ _PORTS: Final = {
     "mongodb": 27017,
     "mysql": 3306,
     "pgbouncer": 6432,
+    "nginx": 80,
+    "nginxs": 443,
     "postgres": 5432,
     "postgresql": 5432,
     "rabbitmq": 15692,

@@ -20,6 +20,10 @@ class Deadline:
             raise TimeoutError("the answer took too long")
         return left
 
+    def goes_on(self) -> bool:
+        """Return whether it is still to come."""
+        return time.monotonic() < self.end
+
 
 class BoundSocket:
     """As much of a socket as http.client asks for; no byte that trickles in lengthens the wait."""

@@ -11,7 +11,7 @@ from typing import Final
 from .declaration import MetricInfo
 from .kinds import inventory
 
-_TABLE: Final = re.compile(r"(<!-- metrics of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE: Final = re.compile(r"(<!-- metrics of ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEAD: Final = "| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n"
 
 

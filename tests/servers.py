@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import Final
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,11 +40,12 @@ Scrape = dict[str, Family]
 def parse(text: str) -> Scrape:
     """Return the families of an exposition, by the names that its TYPE lines have."""
     found: Scrape = {}
-    named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    named = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
     for family in text_string_to_metric_families(text):
-        # The parser puts the suffix on each counter's samples, also where the exporter has none.
-        is_plain = family.type == "counter" and family.name in named
-        name = f"{family.name}_total" if family.type == "counter" and not is_plain else family.name
+        # The parser puts the suffix on each counter's samples, also where the exporter has none, or has both names.
+        name = next((each for each in named if each in (family.name, f"{family.name}_total")), family.name)
+        named = [each for each in named if each != name]
+        is_plain = family.type == "counter" and name == family.name
         samples = {
             (
                 sample.name.removesuffix("_total") if is_plain else sample.name,
@@ -176,11 +178,17 @@ class RunningExporter:
 StartExporter = Callable[..., RunningExporter]
 
 
+_KINDS: Final = {
+    **{kind: kind for kind in ("memcached", "mysql", "pgbouncer", "postgres", "rabbitmq")},
+    **dict.fromkeys(("nginx", "varnish"), "http-cache"),
+}
+
+
 def catalog_of(services: Mapping[str, str]) -> str:
     """Return a catalog of services, by name and url, whose scheme says what each is."""
     kinds = {
         name: next(
-            (kind for kind in ("postgres", "memcached", "mysql", "rabbitmq", "pgbouncer") if url.startswith(kind)),
+            (kind for scheme, kind in _KINDS.items() if url.startswith(scheme)),
             "redis",
         )
         for name, url in services.items()

@@ -17,7 +17,7 @@ def test_a_kind_is_a_module_with_an_entry_of_its_name() -> None:
     """The folder is the list."""
     for name, kind in kinds().items():
         assert name == kind.name
-        module = "probe_kind" if name == "probe" else name  # probe.py is what asks any kind
+        module = "probe_kind" if name == "probe" else name.replace("-", "_")  # probe.py is what asks any kind
         assert kind is importlib.import_module(f"seawall.exporters.{module}").KIND
 
 
@@ -43,7 +43,7 @@ def test_a_probed_kind_declares_its_up_first() -> None:
     for name, kind in kinds().items():
         if kind.connect is not None:
             assert kind.up == kind.metrics[0]
-            assert inherited.get(name, f"{name}_up") == kind.up.name
+            assert inherited.get(name, f"{name}_up".replace("-", "_")) == kind.up.name
 
 
 def test_no_name_is_declared_twice() -> None:

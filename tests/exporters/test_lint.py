@@ -10,17 +10,18 @@ from servers import StartExporter, StartRedis, get
 
 pytestmark = pytest.mark.e2e
 
-# Names of node_exporter, postgres_exporter and memcached_exporter, kept so that their dashboards and rules work.
+# Names of node_exporter and of the exporters of PostgreSQL, Memcached, Varnish and NGINX, kept so that their dashboards and rules work.
 _PLAIN: Final = (
     r"stat_archiver_(archived|failed)_count|stat_database_(?!active)\w+|stat_user_tables_\w+|stat_wal_receiver_\w+"
 )
 _SLAB: Final = r"(items_(evicted_time_seconds|moves_\w+)|mem_requested_bytes)"
 INHERITED: Final = {
-    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})|memcached_(uptime_seconds|slab_{_SLAB})",
+    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})|memcached_(uptime_seconds|slab_{_SLAB})|varnish_\w+|nginx_connections_\w+",
     'non-histogram and non-summary metrics should not have "_count" suffix': (
         r"pg_(locks|stat_activity|stat_archiver_(archived|failed)|stat_user_tables_(auto)?(vacuum|analyze))_count"
     ),
     "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+",
+    "metric names should not contain abbreviated units": r"varnish_main_s_\w+",
     'use base unit "bytes" instead of "bits"': r"node_entropy_(available|pool_size)_bits",
 }
 

@@ -27,6 +27,7 @@ SERVICES: Final = {
     "memcached": "url: 'memcached://a:11211'",
     "mysql": "url: 'mysql://a:3306'",
     "rabbitmq": "url: 'rabbitmq://a:15692'",
+    "http-cache": "url: 'varnish://localhost?log=/var/log/varnish/cache.json'",
     "postgres": "url: 'postgresql://a:5432'",
     "pgbouncer": "url: 'pgbouncer://a:6432'",
     "pool": "part_of: whole, depends_on: [database]",
@@ -123,7 +124,7 @@ def accepted(folder: Path, changes: Callable[[str], Mapping[str, str]]) -> tuple
     """Return a catalog with all overrides that are taken, a service each for those that go together, and the refusals."""
     lines, refused = [], []
     for label, base in SERVICES.items():
-        kind = label.split("-")[0]
+        kind = label.removesuffix("-slo")
         taken = {}
         for alert, change in changes(kind).items():
             text = f"{AROUND}  a: {{kind: {kind}, team: payments, {base}, alerts: {{{alert}: {change}}}}}\n"

@@ -64,6 +64,8 @@ services:
   rabbitmq-scraped: {kind: rabbitmq, team: ops, targets: ["n:15692"]}
   pgbouncer-probed: {kind: pgbouncer, team: ops, url: "pgbouncer://m:6432"}
   pgbouncer-scraped: {kind: pgbouncer, team: ops, targets: ["n:9127"]}
+  http-cache-probed: {kind: http-cache, team: ops, url: "nginx://m/stub_status?log=/var/log/nginx/cache.json"}
+  http-cache-scraped: {kind: http-cache, team: ops, targets: ["n:9131"]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -115,6 +117,7 @@ def _kind(path: str) -> str:
         (
             word
             for word in (
+                "http-cache",
                 "http",
                 "worker",
                 "host",

@@ -14,6 +14,7 @@ from typing import Final
 
 import psycopg
 import pytest
+from caches import Origin, nginx, varnish
 from memcached import StartMemcached
 from mysql import MysqlServer, told_by_mysqld_exporter
 from outside import authority, dns_answer, page, tcp, udp
@@ -241,6 +242,15 @@ def pgbouncer_by_pgbouncer_exporter() -> Exposed:
     return exposed([parse((Path(__file__).parents[1] / "exporters/recordings/pgbouncer_exporter.txt").read_text())])
 
 
+@pytest.fixture(scope="module", name="http-cache_by_seawall")
+def http_cache_by_seawall(start_exporter: StartExporter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+    """Return what Seawall's exporter tells of an NGINX and of a Varnish that keeps some in a file."""
+    store = tmp_path_factory.mktemp("store") / "file"
+    with Origin().running() as origin, nginx(origin) as one, varnish(origin, "-s", f"file,{store},10m") as two:
+        exporter = start_exporter({"nginx": one.watched, "varnish": two.watched})
+        yield exposed(exporter.scrape(f"/probe?service={name}") for name in ("nginx", "varnish"))
+
+
 def status(url: str, order: bool = False) -> int:
     """Return the status of a page of the shop, or of an order."""
     body = json.dumps({"product": 1}).encode() if order else None
@@ -412,6 +422,7 @@ SOURCES: Final = [
     ("pool", "application"),
     ("mysql", "seawall"),
     *([("mysql", "mysqld_exporter")] if shutil.which("prometheus-mysqld-exporter") else []),
+    ("http-cache", "seawall"),
     ("memcached", "seawall"),
     ("memcached", "memcached_exporter"),
     ("rabbitmq", "seawall"),
