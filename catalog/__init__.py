@@ -1,7 +1,7 @@
 """The catalog: teams, services and campaigns, read from YAML, checked, frozen."""
 
 from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
-from .environment import MissingVariableError, expand, redact
+from .environment import SCHEMES, MissingVariableError, expand, redact
 from .exporter_access import ExporterAccess
 from .files import files_of
 from .loader import load
@@ -16,6 +16,7 @@ from .values import Duration, Hours, HoursRange
 
 __all__ = [
     "PAIRS",
+    "SCHEMES",
     "AlertOverride",
     "Campaign",
     "Capacity",

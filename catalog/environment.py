@@ -29,6 +29,7 @@ _PORTS: Final = {
     "redis": 6379,
     "rediss": 6379,
 }
+SCHEMES: Final = frozenset(_PORTS)
 _UNTIL_PATH: Final = re.compile(r"[/?#]")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from seawall.catalog import Catalog, SeawallError, Severity, load
+from seawall.catalog import SCHEMES, Catalog, SeawallError, Severity, load
 
 from .blind_spots import blind_spots
 from .blind_spots_text import as_text
@@ -267,7 +267,7 @@ def _ask(packs: Packs, given: dict[str, Any]) -> dict[str, Any]:
     for key, question, default in (
         ("team", "Which team answers for it", "my-team"),
         ("service", "What is the service called", "my-service"),
-        ("kind", f"What is it ({', '.join(packs.kinds)})", "http"),
+        ("kind", f"What is it ({', '.join(packs.whole_kinds)})", "http"),
     ):
         answers[key] = answers[key] or click.prompt(question, default=default)
     if answers["target"] or answers["url"]:
@@ -276,5 +276,10 @@ def _ask(packs: Packs, given: dict[str, Any]) -> dict[str, Any]:
     if pack is None or pack.up == "up":
         answers["target"] = click.prompt("Where are its metrics (host:port)", default="localhost:9464")
     else:  # it has no metrics endpoint of its own: the exporter asks it
-        answers["url"] = click.prompt("Where does the exporter reach it", default=f"{answers['kind']}://localhost")
+        answers["url"] = click.prompt("Where does the exporter reach it", default=_first_url(answers["kind"]))
     return answers
+
+
+def _first_url(kind: str) -> str | None:
+    """Return a url that is right as often as not; of kinds that are reached in several ways, none."""
+    return f"{kind}://localhost" if kind in SCHEMES else None

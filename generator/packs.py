@@ -129,6 +129,11 @@ class Packs:
         """The kinds that a catalog may name."""
         return sorted(kind for kind in self.by_kind if kind not in (COMMON, STACK_KIND))
 
+    @cached_property
+    def whole_kinds(self) -> list[str]:
+        """Those of them whose services stand by themselves, and are no part of another one."""
+        return [kind for kind in self.kinds if not self.by_kind[kind].is_part]
+
     def of(self, kind: str) -> tuple[Pack, ...]:
         """Return the packs that apply to a service of *kind*: what every kind has, then its own."""
         return (self.by_kind[kind],) if kind == STACK_KIND else (self.by_kind[COMMON], self.by_kind[kind])

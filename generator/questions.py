@@ -49,8 +49,8 @@ class Answers:
 
 def first_catalog(packs: Packs, answers: Answers) -> str:
     """Return the YAML of a catalog with one service; raise SeawallError for an answer that does not fit."""
-    if answers.kind not in packs.kinds:
-        hint = guess(answers.kind, packs.kinds, otherwise="there are")
+    if answers.kind not in packs.whole_kinds:
+        hint = guess(answers.kind, packs.whole_kinds, otherwise="there are")
         raise SeawallError(f"there is no pack for kind {answers.kind!r}; {hint}")
     text = _TEXT.substitute(team=_name(answers.team), service=_name(answers.service), kind=answers.kind)
     if answers.target:
