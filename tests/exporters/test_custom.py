@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +17,13 @@ from seawall.exporters.custom import custom_kinds
 from seawall.exporters.custom_guard import MOST_CLOSING
 from seawall.exporters.kinds import Target
 
+OVER: Final = threading.Event()
 SECRET: Final = "hunter2"
 DOES: Final = {
     "good": 'yield SIZE.samples({("a",): 1}); c = CounterMetricFamily("good_asked", ""); c.add_metric([], 3); yield c',
     "raises": 'raise ValueError(f"no way to {self.target.url}")',
     "leaves": "raise SystemExit(3)",
-    "hangs": "threading.Event().wait()",
+    "hangs": f"import sys; sys.modules[{__name__!r}].OVER.wait()",
     "endless": "yield SIZE.samples({(str(at),): at for at in range(10_001)})",
     "undeclared": 'yield GaugeMetricFamily("other", "", value=1)',
     "mislabelled": 'yield GaugeMetricFamily("mislabelled_size", "", value=1)',
@@ -46,6 +48,13 @@ SAID: Final = {
     "mute": r"mute\.py:11: Mute: no text",
     "broken": r"broken\.py:2: NameError: name 'Kidn' is not defined",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ends() -> Iterator[None]:
+    """What hangs here hangs until the last of these tests is over: others count the threads that are left."""
+    yield
+    OVER.set()
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +131,7 @@ def test_a_close_that_hangs_or_raises_holds_nobody_and_ends_in_a_refusal(
 ) -> None:
     """A bounded number of threads is left behind."""
     texts = {
-        "stays": collector("stays", close="threading.Event().wait()"),
+        "stays": collector("stays", close=f"import sys; sys.modules[{__name__!r}].OVER.wait()"),
         "throws": collector("throws", close="raise ValueError('secret')"),
     }
     kinds = custom_kinds(put(tmp_path / "collectors", texts)).kinds

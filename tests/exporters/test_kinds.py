@@ -58,8 +58,13 @@ def test_a_declaration_is_complete(info: MetricInfo) -> None:
     assert re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", info.name)
     assert re.fullmatch(r"[A-Z0-9].*[.]", info.meaning)
     assert len(set(info.labels)) == len(info.labels)
-    odd = ("milliseconds", "transactions")  # of names that are inherited, and which say nothing of it or what is wrong
-    assert info.unit in ("", "seconds", "bytes", "ratio", *(odd if info.name.startswith("pg_") else ()))
+    odd = (
+        "milliseconds",
+        "nanoseconds",
+        "per cent",
+        "transactions",
+    )  # of names that are inherited, and which say nothing of it or what is wrong
+    assert info.unit in ("", "seconds", "bytes", "ratio", *(odd if info.name.startswith(("pg_", "mysql_")) else ()))
     stem = info.name.removesuffix("_total")
     for unit in ("seconds", "bytes", "ratio"):
         if stem.endswith(f"_{unit}"):

@@ -224,7 +224,7 @@ def test_a_proof_notices_a_rule_that_is_not_overridden(
 
     text, _ = accepted(tmp_path, changes)
     written(tmp_path, text)
-    plain = AROUND + "".join(f"  {label}: {{kind: {label.split('-')[0]}, team: payments, {base}}}\n" for label, base in SERVICES.items())  # fmt: skip
+    plain = AROUND + "".join(f"  {label}: {{kind: {label.removesuffix('-slo')}, team: payments, {base}}}\n" for label, base in SERVICES.items())  # fmt: skip
     own = {each.path: each.content for each in iterate(catalog_of(tmp_path, plain), PACKS)}
     unnoticed = {}
     for file in (tmp_path / "out/prometheus/rules").glob("[!_]*.yml"):

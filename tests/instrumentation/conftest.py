@@ -15,6 +15,7 @@ def asgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """The FastAPI application under uvicorn."""
     ports = Ports()
     options = ("--host", "127.0.0.1", "--port", str(ports.own), "--no-access-log")
+    options += ("--http", "h11")  # httptools refuses unknown methods by itself; test_protocols.py has it
     command = ("-m", "uvicorn", "asgi_app:app", "--app-dir", str(APPS), *options)
     with application(*command, folder=tmp_path_factory.mktemp("asgi"), ports=ports) as running:
         yield running
