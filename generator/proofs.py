@@ -130,9 +130,12 @@ def _test(
 
 
 def _too_soon(spec: Mapping[str, Any], held: float) -> float:
-    """Return the last evaluation before the alert can have been *held*, whatever its condition says; 0 for none."""
-    pace = _pace(spec)
-    return max(0.0, math.ceil(held / pace) - 1) * pace
+    """Return the last evaluation before the alert can have been *held*, whatever its condition says; 0 for none.
+
+    It can hold from the start on, or *since* the fault begins, of which the pack says when.
+    """
+    pace, since = _pace(spec), Duration.parse(spec.get("since", "0s")).seconds
+    return max(0.0, math.floor(since / pace) + math.ceil(held / pace) - 1) * pace
 
 
 def _suffix(labels: Mapping[str, str]) -> str:
