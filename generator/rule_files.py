@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import yaml
 
-# The one in C reads ten times as quickly.
-SAFE_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from seawall.catalog.document import FAST
+
+SAFE_LOADER: Final[Any] = FAST
 
 
 def read(file: Path) -> Any:
