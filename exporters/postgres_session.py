@@ -10,6 +10,7 @@ from prometheus_client import Metric
 
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .postgres_connection import KeptConnection
+from .postgres_plans import Plans
 from .postgres_query import Query, Row, Server, folded
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _BEFORE: Final = (
     "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL max_parallel_workers_per_gather = 0; "
 )
 _SERVER: Final = (
-    "SELECT current_setting('server_version_num')::int AS version, "
+    "SELECT current_setting('server_version_num')::int AS version, pg_backend_pid() AS pid, "
     "CASE WHEN current_setting('server_version_num')::int >= 100000 THEN pg_has_role('pg_read_all_stats', 'USAGE') "
     "ELSE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) END AS sees_all, "
     "quote_ident(n.nspname) || '.pg_stat_statements' AS statements, e.extversion::text AS extension "
@@ -47,6 +48,7 @@ class PostgresCollector(KeptConnection):
         statement = min(_LONGEST_STATEMENT, timeout / 4)
         self._before = _BEFORE.format(statement=f"{statement * 1000:.0f}", lock=f"{statement * 250:.0f}")
         self._refused: set[str] = set()
+        self._plans = Plans()
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; raise what *connect* does, and psycopg.Error where the server answers nothing at all."""
@@ -74,25 +76,27 @@ class PostgresCollector(KeptConnection):
 
         if self._connection is not None:
             try:
-                return _server(self._run([_SERVER])[0][0])
+                return _server(self._planned({"facts": _SERVER})[0][0])
             except psycopg.OperationalError:
                 if self._closed or not self._connection.closed:
                     raise
         self._connection = self._connect()
-        return _server(self._run([_SERVER])[0][0])
+        row = self._run([_SERVER])[0][0]
+        self._plans.begin(is_alone=row["pid"] == self._connection.info.backend_pid)
+        return _server(row)
 
     def _answers(self, queries: Sequence[Query], server: Server, end: float) -> Mapping[str, Sequence[Row] | None]:
         """Return the rows of each query, None of one that failed: all in one round trip, but for those that failed."""
         import psycopg
 
-        together = [query for query in queries if query.name not in self._refused]
+        together = {query.name: query.text(server) for query in queries if query.name not in self._refused}
         found: dict[str, Sequence[Row] | None] = {}
         try:
-            results = self._run([query.text(server) for query in together]) if together else []
-            found.update(zip((query.name for query in together), results, strict=True))
+            found.update(zip(together, self._planned(together) if together else [], strict=True))
         except psycopg.Error:
             if self._is_gone():
                 raise
+            self._run(self._plans.forgotten())
         for query in queries:
             if query.name not in found:
                 found[query.name] = self._alone(query, server) if time.monotonic() < end else None
@@ -113,6 +117,12 @@ class PostgresCollector(KeptConnection):
             return None
         self._refused.discard(query.name)
         return rows
+
+    def _planned(self, queries: Mapping[str, str]) -> list[Sequence[Row]]:
+        """Return the rows of each of *queries*, which are not planned again where they were before."""
+        results = self._run(self._plans.statements(queries))
+        self._plans.are_made(queries)
+        return results
 
     def _run(self, statements: Sequence[str]) -> list[Sequence[Row]]:
         """Return the rows of each of *statements*, which are one message and one transaction."""
