@@ -113,3 +113,13 @@ def test_the_exporter_bench_scrapes_what_answers_beside_what_hangs() -> None:
     assert dict.fromkeys(failed, "0") == failed
     assert all(float(each) > 0 for name in failed for each in row(shown, name)[1:5])
     assert "×" in row(shown, "Seawall ÷ Go")[1]
+
+
+@pytest.mark.e2e
+def test_the_probe_bench_asks_both_exporters_of_the_same_server() -> None:
+    """Both have the server's samples, and take time of their own."""
+    if shutil.which("prometheus-redis-exporter") is None:
+        pytest.skip("install redis_exporter (Debian: apt install prometheus-redis-exporter)")
+    redis = row(bench("probe", "--rounds", "20", "--kinds", "redis"), "redis")
+    assert min(float(each) for each in redis[1:3]) > 50
+    assert min(float(each) for each in redis[3:5]) > 0
