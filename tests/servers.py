@@ -64,12 +64,12 @@ def get(url: str, headers: Mapping[str, str] | None = None, timeout: float = 30)
         return str(response.read().decode())
 
 
-def eventually(check: Callable[[], bool], seconds: float = 15) -> None:
-    """Wait until *check* holds; fail after *seconds*."""
+def eventually(check: Callable[[], bool], seconds: float = 15, every: float = 0.02) -> None:
+    """Wait until *check* holds, which is asked again and again, seconds apart; fail after *seconds*."""
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end, f"it did not come true within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def free_port() -> int:
@@ -205,11 +205,12 @@ def serving(
     web_config: Path | None = None,
     collectors: Path | None = None,
     textfiles: Path | None = None,
+    port: int = 0,
 ) -> Iterator[RunningExporter]:
-    """Run the exporter of *catalog* in this process, on a free port, until the end of the block."""
+    """Run the exporter of *catalog* in this process, on a free port or on *port*, until the end of the block."""
     settings = Settings(
         catalog,
-        port=0,
+        port=port,
         reload_interval=0.05,
         max_requests=max_requests,
         web_config=web_config,

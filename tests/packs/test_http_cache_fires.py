@@ -18,7 +18,7 @@ from servers import answers, eventually, free_port, get, process, serving
 
 from seawall.generator import Addresses, load_packs
 
-from .test_alerts_fire import AT_ONCE, FLAGS, Prometheus, write_quick
+from .watching import AT_ONCE, FLAGS, Prometheus, write_quick
 
 pytestmark = pytest.mark.e2e
 

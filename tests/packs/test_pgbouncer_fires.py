@@ -1,8 +1,6 @@
 """What goes wrong with PgBouncer for real, in a real Prometheus: the right alert fires, nothing else pages, it resolves."""
 
-import json
 import socket
-import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -12,18 +10,15 @@ from typing import Final
 import psycopg
 import pytest
 from pgbouncer import ENVIRON, PgbouncerServer, StartPgbouncer
-from servers import answers, eventually, free_port, get, process, serving
+from servers import eventually
 
-from seawall.generator import Addresses, load_packs
-
-from .test_alerts_fire import AT_ONCE, FLAGS, Prometheus, write_quick
+from .watching import Prometheus, catalog_of_kind, watching
 
 pytestmark = pytest.mark.e2e
 
-QUICK: Final = ("[5m]", "[10s]")  # counters that a test moves for some seconds are read over as many
+QUICK: Final = {"[5m]": "[10s]"}  # counters that a test moves for some seconds are read over as many
 LIMIT: Final = 30  # clients that the crowded one takes
 DATABASES: Final = {"narrow": "pool_size=1", "tight": "pool_size=5 max_db_connections=1"}
-WATCHDOG: Final = ("seawall", "Watchdog")
 
 
 @dataclass(frozen=True)
@@ -36,45 +31,16 @@ class Bouncers:
 
     def fire(self, *alerts: str, service: str = "bouncer") -> None:
         """Wait until *alerts* fire; nothing else does."""
-        expected = {(service, alert) for alert in alerts}
-        eventually(lambda: expected <= self.prometheus.alerts("firing"), 60)
-        assert expected == self.prometheus.alerts("firing") - {WATCHDOG}
-
-    def are_quiet(self) -> None:
-        """Wait until all is over."""
-        eventually(lambda: {WATCHDOG} == self.prometheus.alerts("pending", "firing"), 60)
-
-    def severity(self, alert: str) -> set[str]:
-        """Return the severities of *alert* as it fires."""
-        found = [each["labels"] for each in self.prometheus.ask("alerts")["alerts"]]
-        return {each["severity"] for each in found if each["alertname"] == alert}
-
-
-def catalog_of(servers: dict[str, PgbouncerServer]) -> str:
-    """Return the catalog: every alert of the services fires at once."""
-    names = [name for name in load_packs().alert_names("pgbouncer") if not name.startswith(("Slo", "ServiceTraffic"))]
-    moved = ", ".join(f"{name}: {{{AT_ONCE}, reason: a test}}" for name in names)
-    lines = [f"  {name}: {{kind: pgbouncer, team: ops, url: '{each.url}', alerts: {{{moved}}}}}" for name, each in servers.items()]  # fmt: skip
-    return "\n".join(["seawall: 1", "teams: {ops: {}}", "services:", *lines])
+        self.prometheus.fires(service, *alerts)
+        assert {(service, alert) for alert in alerts} == self.prometheus.firing()
 
 
 @pytest.fixture(scope="module")
 def bouncers(start_pgbouncer: StartPgbouncer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bouncers]:
     """Return both, and Prometheus over them."""
-    folder = tmp_path_factory.mktemp("bouncers")
     bouncer, crowded = start_pgbouncer(DATABASES), start_pgbouncer(max_client_conn=LIMIT)
-    catalog, port = folder / "catalog.yaml", free_port()
-    catalog.write_text(catalog_of({"bouncer": bouncer, "crowded": crowded}))
-    with ExitStack() as stack:
-        exporter = stack.enter_context(serving(catalog, ENVIRON))
-        address = urllib.parse.urlsplit(exporter.url).netloc
-        write_quick(catalog, folder, Addresses(prometheus=f"127.0.0.1:{port}", exporter=address))
-        for rules in (folder / "prometheus/rules").glob("*.yml"):
-            rules.write_text(rules.read_text().replace(*QUICK))
-        stack.enter_context(process("prometheus", f"--web.listen-address=127.0.0.1:{port}", *FLAGS, cwd=folder))
-        prometheus = Prometheus(f"http://127.0.0.1:{port}")
-        eventually(lambda: answers(f"{prometheus.url}/-/ready"), 60)
-        assert 2 == len(json.loads(get(f"{exporter.url}targets")))
+    catalog = catalog_of_kind("pgbouncer", {"bouncer": bouncer.url, "crowded": crowded.url})
+    with watching(tmp_path_factory.mktemp("bouncers"), catalog, QUICK, ENVIRON) as prometheus:
         yield Bouncers(prometheus, bouncer, crowded)
 
 
@@ -112,30 +78,24 @@ def exhausted(bouncer: PgbouncerServer, database: str) -> Iterator[None]:
 
 def test_all_is_quiet_while_all_is_well(bouncers: Bouncers) -> None:
     """Every rule is evaluated without an error, and no alert even begins."""
-    prometheus = bouncers.prometheus
     ask(bouncers.bouncer, "orders")
-    eventually(lambda: prometheus.value("min(count_over_time(pgbouncer_up[5m]))") >= 4, 60)
-    eventually(lambda: all(rule["health"] != "unknown" for rule in prometheus.rules()), 60)
-    assert [] == [rule for rule in prometheus.rules() if rule["health"] != "ok"]
-    assert 2 == prometheus.value("count(pgbouncer_up == 1)")
-    assert {WATCHDOG} == prometheus.alerts("pending", "firing")
+    bouncers.prometheus.knows("pgbouncer_up", 2)
+    assert set() == bouncers.prometheus.active()
 
 
 def test_a_pool_that_a_sleeping_statement_holds_pages_for_those_who_wait(bouncers: Bouncers) -> None:
     """And is a ticket as what is too small."""
     with exhausted(bouncers.bouncer, "narrow"):
         bouncers.fire("PgbouncerClientsWaitLong", "PgbouncerPoolSaturated")
-        assert [{"page"}, {"ticket"}] == [
-            bouncers.severity(name) for name in ("PgbouncerClientsWaitLong", "PgbouncerPoolSaturated")
-        ]
-    bouncers.are_quiet()
+        assert {("bouncer", "PgbouncerClientsWaitLong")} == bouncers.prometheus.firing("page")
+    bouncers.prometheus.is_quiet()
 
 
 def test_a_database_at_its_limit_of_server_connections_is_told_of(bouncers: Bouncers) -> None:
     """Its pool has room, and clients wait."""
     with exhausted(bouncers.bouncer, "tight"):
         bouncers.fire("PgbouncerClientsWaitLong", "PgbouncerDatabaseNearLimit")
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_short_waits_of_many_are_a_ticket(bouncers: Bouncers) -> None:
@@ -152,7 +112,7 @@ def test_short_waits_of_many_are_a_ticket(bouncers: Bouncers) -> None:
             bouncers.fire("PgbouncerWaitTimeHigh", "PgbouncerPoolSaturated")
         finally:
             stop.set()
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_transactions_that_wait_for_their_application_are_a_ticket(bouncers: Bouncers) -> None:
@@ -171,7 +131,7 @@ def test_transactions_that_wait_for_their_application_are_a_ticket(bouncers: Bou
             bouncers.fire("PgbouncerTransactionsIdle")
         finally:
             stop.set()
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_a_database_that_was_left_paused_is_a_ticket_and_its_queue_a_page(bouncers: Bouncers) -> None:
@@ -183,7 +143,7 @@ def test_a_database_that_was_left_paused_is_a_ticket_and_its_queue_a_page(bounce
             bouncers.fire("PgbouncerDatabasePaused", "PgbouncerClientsWaitLong")
         finally:
             bouncers.bouncer.console("RESUME orders")
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_a_disabled_database_is_a_ticket(bouncers: Bouncers) -> None:
@@ -193,7 +153,7 @@ def test_a_disabled_database_is_a_ticket(bouncers: Bouncers) -> None:
         bouncers.fire("PgbouncerDatabaseDisabled")
     finally:
         bouncers.bouncer.console("ENABLE orders")
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_clients_near_the_limit_page_and_the_exporter_goes_on_telling(bouncers: Bouncers) -> None:
@@ -205,9 +165,9 @@ def test_clients_near_the_limit_page_and_the_exporter_goes_on_telling(bouncers: 
         with suppress(psycopg.OperationalError):
             for _ in range(5):
                 stack.enter_context(bouncers.crowded.client())
-        eventually(lambda: bouncers.prometheus.value('pgbouncer_used_clients{job="crowded"}') >= LIMIT, 60)
+        bouncers.prometheus.has(f'pgbouncer_used_clients{{job="crowded"}} >= {LIMIT}')
         assert 1 == bouncers.prometheus.value('pgbouncer_up{job="crowded"}')
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_clients_that_do_not_come_past_the_login_are_a_ticket(bouncers: Bouncers) -> None:
@@ -216,7 +176,7 @@ def test_clients_that_do_not_come_past_the_login_are_a_ticket(bouncers: Bouncers
         for _ in range(25):
             stack.enter_context(socket.create_connection(("127.0.0.1", bouncers.bouncer.port), 60))
         bouncers.fire("PgbouncerLoginsPending")
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()
 
 
 def test_postgresql_that_is_away_pages_until_it_is_back(bouncers: Bouncers) -> None:
@@ -227,7 +187,7 @@ def test_postgresql_that_is_away_pages_until_it_is_back(bouncers: Bouncers) -> N
     try:
         with threads(lambda: ask(bouncers.bouncer, "orders"), 1):
             bouncers.fire("PgbouncerNoServers")
-            assert {"page"} == bouncers.severity("PgbouncerNoServers")
+            assert {("bouncer", "PgbouncerNoServers")} == bouncers.prometheus.firing("page")
             behind.start()
             started = True
 
@@ -240,4 +200,4 @@ def test_postgresql_that_is_away_pages_until_it_is_back(bouncers: Bouncers) -> N
     finally:
         if not started:
             behind.start()
-    bouncers.are_quiet()
+    bouncers.prometheus.is_quiet()

@@ -1,7 +1,5 @@
 """What goes wrong with PostgreSQL for real, in a real Prometheus: the right alert fires, nothing else pages, it resolves."""
 
-import json
-import urllib.parse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,18 +9,15 @@ from typing import Final
 import psycopg
 import pytest
 from postgres import PostgresServer, StartPostgres
-from servers import answers, eventually, free_port, get, process, serving
 
-from seawall.generator import Addresses, load_packs
-
-from .test_alerts_fire import AT_ONCE, FLAGS, Prometheus, write_quick
+from .watching import Prometheus, catalog_of_kind, watching
 
 pytestmark = pytest.mark.e2e
 
 # Ages that nobody wants to wait for.
-SOONER: Final = dict.fromkeys(
-    ("PostgresIdleInTransaction", "PostgresLongTransaction", "PostgresReplicationLag"), f"above: 2, {AT_ONCE}"
-)
+OLD: Final = ("PostgresIdleInTransaction", "PostgresLongTransaction", "PostgresReplicationLag")
+SOONER: Final = {name: {"above": 2} for name in OLD}
+QUICK: Final = {"[1d:5m]": "[10m:1s]"}
 
 
 @dataclass(frozen=True)
@@ -33,62 +28,23 @@ class Cluster:
     primary: PostgresServer
     standby: PostgresServer
 
-    def pages(self) -> set[tuple[str, str]]:
-        """Return (service, alert) of the pages that fire or begin to."""
-        found = [each["labels"] for each in self.prometheus.ask("alerts")["alerts"]]
-        return {(each["service"], each["alertname"]) for each in found if each["severity"] == "page"}
-
-    def tickets(self) -> set[tuple[str, str]]:
-        """Return (service, alert) of the tickets that fire."""
-        return self.prometheus.alerts("firing") - self.pages() - {("seawall", "Watchdog")}
-
-    def resolves(self, service: str, alert: str) -> None:
-        """Wait until *alert* is over."""
-        eventually(lambda: (service, alert) not in self.prometheus.alerts("pending", "firing"), 30)
-
-
-def catalog_of(servers: dict[str, PostgresServer]) -> str:
-    """Return the catalog: every alert of the services fires at once, where it is not moved further."""
-    names = [name for name in load_packs().alert_names("postgres") if not name.startswith(("Slo", "ServiceTraffic"))]
-    moved = ", ".join(f"{name}: {{{SOONER.get(name, AT_ONCE)}, reason: a test}}" for name in names)
-    lines = ["seawall: 1", "teams: {ops: {}}", "services:"]
-    for name, server in servers.items():
-        url = server.url_of(server.user)
-        lines.append(f"  {name}: {{kind: postgres, team: ops, url: '{url}', alerts: {{{moved}}}}}")
-    return "\n".join(lines)
-
 
 @pytest.fixture(scope="module")
 def cluster(start_postgres: StartPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Return a primary, its standby, and Prometheus over both."""
-    folder = tmp_path_factory.mktemp("cluster")
     primary = start_postgres()
     primary.run("CREATE TABLE orders (id int)")
     standby = start_postgres(standby_of=primary)
-    catalog = folder / "catalog.yaml"
-    catalog.write_text(catalog_of({"primary": primary, "standby": standby}))
-    port = free_port()
-    with ExitStack() as stack:
-        exporter = stack.enter_context(serving(catalog))
-        address = urllib.parse.urlsplit(exporter.url).netloc
-        write_quick(catalog, folder, Addresses(prometheus=f"127.0.0.1:{port}", exporter=address))
-        for rules in (folder / "prometheus/rules").glob("*.yml"):  # as quick as the rest
-            rules.write_text(rules.read_text().replace("[1d:5m]", "[10m:1s]"))
-        stack.enter_context(process("prometheus", f"--web.listen-address=127.0.0.1:{port}", *FLAGS, cwd=folder))
-        prometheus = Prometheus(f"http://127.0.0.1:{port}")
-        eventually(lambda: answers(f"{prometheus.url}/-/ready"), 30)
-        assert 2 == len(json.loads(get(f"{exporter.url}targets")))
+    urls = {name: each.url_of(each.user) for name, each in (("primary", primary), ("standby", standby))}
+    catalog = catalog_of_kind("postgres", urls, SOONER)
+    with watching(tmp_path_factory.mktemp("cluster"), catalog, QUICK) as prometheus:
         yield Cluster(prometheus, primary, standby)
 
 
 def test_all_is_quiet_while_all_is_well(cluster: Cluster) -> None:
     """Every rule is evaluated without an error, and no alert even begins."""
-    prometheus = cluster.prometheus
-    eventually(lambda: prometheus.value('min(count_over_time(pg_up{job=~"primary|standby"}[5m]))') >= 4, 45)
-    eventually(lambda: all(rule["health"] != "unknown" for rule in prometheus.rules()), 30)
-    assert [] == [rule for rule in prometheus.rules() if rule["health"] != "ok"]
-    assert 2 == prometheus.value("count(pg_up == 1)")
-    assert {("seawall", "Watchdog")} == prometheus.alerts("pending", "firing")
+    cluster.prometheus.knows("pg_up", 2)
+    assert set() == cluster.prometheus.active()
 
 
 @contextmanager
@@ -112,10 +68,10 @@ def test_a_transaction_that_holds_locks_is_told_with_those_who_wait(cluster: Clu
     with held(cluster.primary, 7):
         cluster.prometheus.fires("primary", "PostgresLockWaits")
         cluster.prometheus.fires("primary", "PostgresIdleInTransaction")
-        assert set() == cluster.pages()
-        assert {"primary"} == {service for service, _ in cluster.tickets()}
+        assert set() == cluster.prometheus.active("page")
+        assert {"primary"} == {service for service, _ in cluster.prometheus.active("ticket")}
     for alert in ("PostgresLockWaits", "PostgresIdleInTransaction", "PostgresLongTransaction"):
-        cluster.resolves("primary", alert)
+        cluster.prometheus.resolves("primary", alert)
 
 
 def test_a_standby_that_lags_is_a_ticket_of_the_standby(cluster: Cluster) -> None:
@@ -123,9 +79,12 @@ def test_a_standby_that_lags_is_a_ticket_of_the_standby(cluster: Cluster) -> Non
     cluster.standby.run("SELECT pg_wal_replay_pause()")
     cluster.primary.run("INSERT INTO orders SELECT generate_series(1, 1000)")
     cluster.prometheus.fires("standby", "PostgresReplicationLag")
-    assert [set(), {("standby", "PostgresReplicationLag")}] == [cluster.pages(), cluster.tickets()]
+    assert [set(), {("standby", "PostgresReplicationLag")}] == [
+        cluster.prometheus.active("page"),
+        cluster.prometheus.active("ticket"),
+    ]
     cluster.standby.run("SELECT pg_wal_replay_resume()")
-    cluster.resolves("standby", "PostgresReplicationLag")
+    cluster.prometheus.resolves("standby", "PostgresReplicationLag")
 
 
 def test_connections_near_the_limit_page(cluster: Cluster) -> None:
@@ -138,9 +97,9 @@ def test_connections_near_the_limit_page(cluster: Cluster) -> None:
         for _ in range(int(0.87 * most)):
             stack.enter_context(psycopg.connect(primary.url, autocommit=True))
         cluster.prometheus.fires("primary", "PostgresConnectionsNearLimit")
-        assert {("primary", "PostgresConnectionsNearLimit")} == cluster.pages()
-        assert set() == cluster.tickets()
-    cluster.resolves("primary", "PostgresConnectionsNearLimit")
+        assert {("primary", "PostgresConnectionsNearLimit")} == cluster.prometheus.active("page")
+        assert set() == cluster.prometheus.active("ticket")
+    cluster.prometheus.resolves("primary", "PostgresConnectionsNearLimit")
 
 
 def test_a_primary_that_is_stopped_pages_once(cluster: Cluster) -> None:
@@ -148,12 +107,12 @@ def test_a_primary_that_is_stopped_pages_once(cluster: Cluster) -> None:
     cluster.primary.stop()
     cluster.prometheus.fires("primary", "ServiceDown")
     cluster.prometheus.fires("standby", "PostgresStandbyDisconnected")
-    assert {("primary", "ServiceDown")} == cluster.pages()
-    assert {("standby", "PostgresStandbyDisconnected")} == cluster.tickets()
+    assert {("primary", "ServiceDown")} == cluster.prometheus.active("page")
+    assert {("standby", "PostgresStandbyDisconnected")} == cluster.prometheus.active("ticket")
     assert 0 == cluster.prometheus.value('pg_replication_lag_seconds{job="standby"}')
     cluster.primary.start()
-    cluster.resolves("primary", "ServiceDown")
-    cluster.resolves("standby", "PostgresStandbyDisconnected")
+    cluster.prometheus.resolves("primary", "ServiceDown")
+    cluster.prometheus.resolves("standby", "PostgresStandbyDisconnected")
 
 
 def test_a_standby_that_is_stopped_is_down_and_is_missed(cluster: Cluster) -> None:
@@ -161,7 +120,7 @@ def test_a_standby_that_is_stopped_is_down_and_is_missed(cluster: Cluster) -> No
     cluster.standby.stop()
     cluster.prometheus.fires("standby", "ServiceDown")
     cluster.prometheus.fires("primary", "PostgresStandbyMissing")
-    assert {("standby", "ServiceDown")} == cluster.pages()
+    assert {("standby", "ServiceDown")} == cluster.prometheus.active("page")
     cluster.standby.start()
-    cluster.resolves("standby", "ServiceDown")
-    cluster.resolves("primary", "PostgresStandbyMissing")
+    cluster.prometheus.resolves("standby", "ServiceDown")
+    cluster.prometheus.resolves("primary", "PostgresStandbyMissing")
