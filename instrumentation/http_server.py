@@ -101,6 +101,8 @@ class HttpServerMetrics:
             unit="By",
         )
         self._methods = {method: method for method in methods}
+        self._boundaries = self.duration.boundaries
+        self._sum_at = self.duration.sum_at
         self._begun: dict[tuple[str, str], Begun] = {}
         self._series: dict[tuple[Any, ...], _Series] = {}
         self.duration.on_reset = self._forget
@@ -118,7 +120,7 @@ class HttpServerMetrics:
         if NEEDS_LOCK:
             self.active.add_in(begun.active, 1)
         else:
-            begun.active[0] += 1
+            begun.active[0] += 1.0
         return begun
 
     def end(
@@ -151,18 +153,19 @@ class HttpServerMetrics:
                 self.duration.record_in(duration, seconds)
                 self.sent.record_in(given, sent)
                 return
-            bucket = bisect_left(self.duration.boundaries, seconds)
-            duration[bucket] += 1
-            duration[self.duration.sum_at] += seconds
-            given[bisect_left(SIZE_BOUNDARIES, sent)] += 1
+            # To add 1.0 rather than 1 is one step of the interpreter's own.
+            bucket = bisect_left(self._boundaries, seconds)
+            duration[bucket] += 1.0
+            duration[self._sum_at] += seconds
+            given[bisect_left(SIZE_BOUNDARIES, sent)] += 1.0
             given[_SENT_SUM] += sent
             if trace is not None:
-                exemplars.write(duration, self.duration.sum_at + 1, bucket, (time(), seconds, *trace))
+                exemplars.write(duration, self._sum_at + 1, bucket, (time(), seconds, *trace))
         finally:
             if NEEDS_LOCK:
                 self.active.add_in(begun.active, -1)
             else:
-                begun.active[0] -= 1
+                begun.active[0] -= 1.0
 
     def _known(self, method: str, scheme: str) -> Begun:
         found = self._begun.get((method, scheme))

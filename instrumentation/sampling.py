@@ -43,6 +43,8 @@ class Roots:
         self.draw: Callable[[int], int] = self._random.getrandbits
         #: The halves below it are sampled; None where only the sampler can say.
         self.bound = _bound(self._sampler) if _draws_as_we_do(provider) else None
+        #: The span of a request that nobody records: without an argument, which would cost a call of its own.
+        self.undrawn: Callable[[], Unrecorded] = type("Unrecorded", (_Undrawn,), {"_roots": self})
         self._follows = getattr(self._sampler, "_remote_parent_not_sampled", None) is ALWAYS_OFF
 
     def tracer(self, tracer: Tracer) -> Tracer:
@@ -60,8 +62,10 @@ class Roots:
         caller = get_current_span(parent).get_span_context()
         return caller.is_valid and not caller.trace_flags.sampled
 
-    def context(self, lower: int) -> SpanContext:
-        """Return the ids of a request whose trace id has this *lower* half; never raises."""
+    def context(self, lower: int | None) -> SpanContext:
+        """Return the ids of a request whose trace id has this *lower* half, or any; never raises."""
+        if lower is None:
+            lower = self.draw(HALF)
         trace_id = self.draw(HALF) << HALF | lower or 1
         flags = TraceFlags(_RANDOM | (TraceFlags.SAMPLED if self._samples(trace_id) else TraceFlags.DEFAULT))
         return SpanContext(trace_id, self.draw(HALF) or 1, is_remote=False, trace_flags=flags)
@@ -82,6 +86,10 @@ class Unrecorded(NonRecordingSpan):
 
     *carried* returns the context that the caller sent, if one did: where that has ids, these are the request's.
     """
+
+    _roots: Roots
+    _lower: int | None = None
+    _carried: Callable[[], Context] | None = None
 
     def __init__(self, roots: Roots, lower: int, carried: Callable[[], Context] | None = None) -> None:
         self._roots = roots
@@ -106,6 +114,10 @@ class Unrecorded(NonRecordingSpan):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.get_span_context()!r})"
+
+
+class _Undrawn(Unrecorded):
+    __init__ = object.__init__
 
 
 class _BelowBound(RandomIdGenerator):

@@ -42,6 +42,9 @@ def detach(token: Any) -> None:
 Headers = Iterable[tuple[bytes, bytes]]
 
 
+global_textmap: Final = propagate.get_global_textmap
+
+
 class _UnknownProcessors:
     _span_processors: Final = (None,)
 
@@ -126,6 +129,7 @@ class ServerTracer:
 
     def __init__(self, provider: TracerProvider) -> None:
         self._roots = Roots(provider)
+        self._undrawn = self._roots.undrawn
         self._tracer = provider.get_tracer(SCOPE_NAME)
         self._root_tracer = self._roots.tracer(self._tracer)
         # A span that nobody processes is not worth making; a provider of another make is taken at its word.
@@ -144,7 +148,7 @@ class ServerTracer:
     def begin_asgi(self, scope: MutableMapping[str, Any]) -> Begun:
         """Begin the trace of an ASGI request; nothing, and one log line, where a propagator or a sampler raises."""
         try:
-            if (textmap := propagate.get_global_textmap()) is not self._textmap:  # the application set its own since
+            if (textmap := global_textmap()) is not self._textmap:  # the application set its own since
                 self._follow(textmap)
             names = self._header_names
             headers: list[tuple[bytes, bytes]] = scope.get("headers") or []
@@ -163,18 +167,18 @@ class ServerTracer:
     def begin_wsgi(self, environ: Mapping[str, Any]) -> Begun:
         """Begin the trace of a WSGI request; nothing, and one log line, where a propagator or a sampler raises."""
         try:
-            if (textmap := propagate.get_global_textmap()) is not self._textmap:
+            if (textmap := global_textmap()) is not self._textmap:
                 self._follow(textmap)
             parent = None
-            for name in self._wsgi_names:
-                if name in environ:
-                    # Not the environ itself, which who asks late would keep.
-                    sent = {each: environ[each] for each in self._wsgi_names if each in environ}
-                    carried = partial(propagate.extract, sent, getter=_WSGI_HEADERS)
-                    if self._may_wait() and _WSGI_BAGGAGE not in sent:
-                        return self._unread(carried)
-                    parent = carried()
-                    break
+            if not environ.keys().isdisjoint(self._wsgi_names):
+                # Not the environ itself, which who asks late would keep.
+                sent = {each: environ[each] for each in self._wsgi_names if each in environ}
+                carried = partial(propagate.extract, sent, getter=_WSGI_HEADERS)
+                if self._may_wait() and _WSGI_BAGGAGE not in sent:
+                    return self._unread(carried)
+                parent = carried()
+            elif not self._processors._span_processors and not now():
+                return None, attach(Context({_SPAN_KEY: self._undrawn()}))
             return self._unrecorded(parent) or self._begin(_wsgi_attributes(environ), parent)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             return _say(problem)

@@ -5,8 +5,9 @@ from time import perf_counter
 from typing import Any, Final
 
 from .diagnostics import described, say_once
-from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics, is_length
+from .http_server import BROKEN_OFF, CLIENT_CLOSED_REQUEST, SERVER_ERROR, HttpServerMetrics
 from .tracing import ServerTracer, attach, detach, now
+from .wsgi_headers import content_length, encoding_of, is_event_stream, length
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -16,88 +17,58 @@ RouteOf = Callable[[Environ], str]
 
 REQUEST_KEY: Final = "seawall.request"
 _CODES: Final = {str(code): code for code in range(100, 1000)}
-_TYPE, _LENGTH, _ENCODING = len("content-type"), len("content-length"), len("content-encoding")
 _NO_ENVIRON: Final[Environ] = {}
 _NO_BODY: Final = frozenset({204, 304})
 _END: Final[Any] = object()
-_NOT_WHOLE: Final[tuple[object, Iterable[bytes | str]]] = (_END, ())
 _SEQUENCES: Final = (list, tuple)
 
 
 class WsgiRequest:
     """Follow one request from the call to the last byte of the body."""
 
-    __slots__ = (
-        "_begun",
-        "_environ",
-        "_metrics",
-        "_route_of",
-        "_start_response",
-        "_started",
-        "_write",
-        "begun",
-        "context",
-        "encoding",
-        "error",
-        "events",
-        "length",
-        "recorded",
-        "route",
-        "sent",
-        "span",
-        "status",
-        "whole",
-    )
+    # What most requests leave as it is: to write it down for each would cost more than to look it up here.
+    status = 0
+    begun = False
+    headers: Any = ()  # of the response, read when somebody must know
+    events: bool | None = None  # whether they are what is sent; None until the first chunk is
+    sent = 0
+    route = ""
+    error: BaseException | None = None
+    span: Any = None
+    whole: object = _END  # a body that stands before the response begins, and its chunks
+    chunks: Iterable[bytes | str] = ()
+    context: Any = None  # what the body is made in; None where nobody traces
+    recorded = False
 
-    def __init__(self, metrics: HttpServerMetrics, route_of: RouteOf, environ: Environ, start: StartResponse) -> None:
-        self.status = 0
-        self.begun = False
-        self.encoding = ""
-        self.events = False
-        self.length: Any = None  # as the header says it
-        self.sent = 0
-        self.route = ""
-        self.error: BaseException | None = None
-        self.span: Any = None
-        self.whole = _NOT_WHOLE  # a body that stands before the response begins, and its chunks
-        self.context: Any = None  # what the body is made in; None where nobody traces
+    def __init__(
+        self, metrics: HttpServerMetrics, route_of: RouteOf | None, environ: Environ, start: StartResponse
+    ) -> None:
         self._metrics = metrics
         self._route_of = route_of
         self._environ = environ
         self._start_response = start
-        self.recorded = False
         self._started = perf_counter()
         self._begun = metrics.begin(environ.get("REQUEST_METHOD", ""), environ.get("wsgi.url_scheme", "http"))
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        """Pass on the start of the response; notice its status, what its headers tell of its body, and its route.
+        """Pass on the start of the response; notice its status and headers, and its route.
 
         The route is read while the framework still knows it: Flask forgets its request before it returns.
         """
         if exc_info is None:
-            answer = self._start_response(status, headers)
+            self._write = self._start_response(status, headers)
         else:
-            answer = self._start_response(status, headers, exc_info)
-            self.encoding, self.events, self.length = "", False, None  # another response, in the place of the first
+            self._write = self._start_response(status, headers, exc_info)
+        self.headers = headers
         try:
             self.status = _CODES.get(status[:3], 0)
-            # What can be read once is the server's to read.
-            for name, value in headers if isinstance(headers, _SEQUENCES) else ():
-                # Most names are told apart by their length alone.
-                length = len(name)
-                if length == _TYPE and name.lower() == "content-type":
-                    self.events = "event-stream" in value and value.lower().startswith("text/event-stream")
-                elif length == _LENGTH and name.lower() == "content-length":
-                    self.length = value
-                elif length == _ENCODING and name.lower() == "content-encoding":
-                    self.encoding = value
-        except Exception as problem:  # noqa: BLE001 - the server judges the application's status and headers
-            say_once(f"Seawall could not read the headers of a response: {described(problem)}")
+        except Exception as problem:  # noqa: BLE001 - the server judges the application's status
+            say_once(f"Seawall could not read the status of a response: {described(problem)}")
         try:
-            self.route = self._route_of(self._environ)
+            if self._route_of is not None:
+                self.route = self._route_of(self._environ)
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not read a route: {described(problem)}")
-        self._write = answer
         return self
 
     def __call__(self, data: bytes) -> None:
@@ -114,14 +85,10 @@ class WsgiRequest:
         if self.recorded:
             return
         self.recorded = True
-        status = self.status or SERVER_ERROR
-        if error is not None:
-            # Until the first chunk the server can still answer 500, and does.
-            status = BROKEN_OFF if self.begun else SERVER_ERROR
-        elif status >= SERVER_ERROR:
-            error = self.error
-        failure = "" if error is None else type(error).__qualname__
+        status, failure = self.status, ""
         try:
+            if error is not None or not 0 < status < SERVER_ERROR:
+                status, failure, error = self._failure(error)
             environ, span = self._environ, self.span
             received = environ.get("CONTENT_LENGTH")
             self._metrics.end(
@@ -131,17 +98,28 @@ class WsgiRequest:
                 failure,
                 environ.get("SERVER_PROTOCOL", ""),
                 perf_counter() - self._started,
-                _length(received) if received else 0,
+                length(received) if received else 0,
                 self.sent,
-                self.encoding,
+                encoding_of(self.headers),
                 None if span is None else span.sampled,
             )
             if span is not None:
                 span.end(self.route, status, failure, error)
-            self.whole = _NOT_WHOLE
-            self._environ = _NO_ENVIRON  # which holds this request: together they would wait for the garbage collector
+            # These hold this request: together they would wait for the garbage collector.
+            self._environ = _NO_ENVIRON
+            self.whole = _END
         except Exception as problem:  # noqa: BLE001 - the application comes first
             say_once(f"Seawall could not count a request: {described(problem)}")
+
+    def _failure(self, error: BaseException | None) -> tuple[int, str, BaseException | None]:
+        """Return the status and the class of what failed the request, and the exception, if it was one."""
+        status = self.status or SERVER_ERROR
+        if error is not None:
+            # Until the first chunk the server can still answer 500, and does.
+            status = BROKEN_OFF if self.begun else SERVER_ERROR
+        else:
+            error = self.error
+        return status, "" if error is None else type(error).__qualname__, error
 
     def abandon(self) -> None:
         """Count a request whose client left before the last byte; what has no body is complete without one."""
@@ -212,6 +190,8 @@ def _followed(chunks: Iterator[bytes], request: WsgiRequest) -> Iterator[bytes]:
                 request.begun = True
                 if isinstance(chunk, bytes):
                     request.sent += len(chunk)
+                if request.events is None:
+                    request.events = is_event_stream(request.headers)
                 if request.events:
                     request.close()  # the length of server-sent events says nothing of the service's speed
             yield chunk
@@ -223,10 +203,6 @@ def _followed(chunks: Iterator[bytes], request: WsgiRequest) -> Iterator[bytes]:
     request.close()
 
 
-def _length(said: Any) -> int:
-    return int(said) if isinstance(said, str) and is_length(said) else 0
-
-
 def no_route(_: Environ) -> str:
     """Return no route: plain WSGI has none."""
     return ""
@@ -236,11 +212,11 @@ def observing(
     call: Callable[..., Iterable[bytes]],
     metrics: HttpServerMetrics,
     tracer: ServerTracer | None,
-    route_of: RouteOf = no_route,
+    route_of: RouteOf | None = no_route,
 ) -> Callable[..., Iterable[bytes]]:
     """Return the ``__call__`` of a class, around its own *call*, that counts requests in *metrics* and traces them.
 
-    *route_of* reads the matched template from the environ.
+    *route_of* reads the matched template from the environ; None, where a hook notes it as the request's ``route``.
     """
 
     def __call__(self: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: N807
@@ -253,9 +229,17 @@ def observing(
             return call(self, environ, start_response)
         token = None
         if tracer is not None:
-            request.span, token = tracer.begin_wsgi(environ)
+            span, token = tracer.begin_wsgi(environ)
+            if span is not None:
+                request.span = span
         try:
-            return _follow(call(self, environ, request.start_response), environ, request, token is not None)
+            body: Iterable[bytes] = call(self, environ, request.start_response)
+            if body is not request.whole:
+                return _follow(body, environ, request, token is not None)
+            if request.status not in _NO_BODY and environ.get("REQUEST_METHOD") != "HEAD":
+                request.sent += _size(request.chunks)
+            request.close()
+            return body
         except BaseException as error:
             request.close(error)
             raise
@@ -277,17 +261,11 @@ def _size(chunks: Iterable[bytes | str]) -> int:
 
 
 def _follow(body: Iterable[bytes], environ: Environ, request: WsgiRequest, is_traced: bool) -> Iterable[bytes]:
-    whole, chunks = request.whole
-    if body is whole:
-        if request.status not in _NO_BODY and environ.get("REQUEST_METHOD") != "HEAD":
-            request.sent += _size(chunks)
-        request.close()
-        return body
     wrapper = environ.get("wsgi.file_wrapper")
     sends_file = isinstance(wrapper, type) and isinstance(body, wrapper)
     if sends_file or isinstance(body, _SEQUENCES):
         # The whole body stands: wrapped, the server could neither count its length nor send the file by itself.
-        request.sent += _length(request.length) if sends_file else _size(body)
+        request.sent += content_length(request.headers) if sends_file else _size(body)
         request.close()
         return body
     if isinstance(body, bytes):  # against the specification, and uWSGI takes it all the same
@@ -307,7 +285,11 @@ class WsgiMiddleware:
     """Count the requests of *app* in *metrics*; *route_of* reads the matched template from the environ."""
 
     def __init__(
-        self, app: WSGIApp, metrics: HttpServerMetrics, tracer: ServerTracer | None = None, route_of: RouteOf = no_route
+        self,
+        app: WSGIApp,
+        metrics: HttpServerMetrics,
+        tracer: ServerTracer | None = None,
+        route_of: RouteOf | None = no_route,
     ) -> None:
         self.app = app
         self._observed = observing(_call_app, metrics, tracer, route_of)

@@ -66,7 +66,7 @@ _CONTRIB_HOOKS: Final = HookTable(
 )
 
 # Files whose hooks follow no application: where chosen ones alone count, these wait.
-_OF_NO_APPLICATION: Final = frozenset({"arq", "celery", "dramatiq", "grpc", "rq"})
+OF_NO_APPLICATION: Final = frozenset({"arq", "celery", "dramatiq", "grpc", "rq"})
 
 
 class Frameworks:

@@ -4,66 +4,75 @@ import sys
 from functools import lru_cache, wraps
 from typing import Any, Final
 
-from seawall.instrumentation import asgi, wsgi
 from seawall.instrumentation.diagnostics import described, say_once
-from seawall.instrumentation.wrapping import replace
+from seawall.instrumentation.wsgi import REQUEST_KEY
 
-from .hooking import Telemetry, mount_of, note_error, noted_route, observe_asgi, observe_wsgi
+from .hooking import Telemetry, mount_of, note_error, observe_asgi, observe_wsgi
 from .patterns import readable
 
 _PATTERNS_KEPT: Final = 4096  # they stand in the code, so that these are all of them
 
 
 def hook_wsgi(module: Any, telemetry: Telemetry) -> None:
-    """Count what Django answers behind a WSGI server; a response that stands before it begins is not followed."""
-    observe_wsgi(module.WSGIHandler, telemetry, noted_route)
+    """Count what Django answers behind a WSGI server, and note the pattern that matched.
+
+    A response that stands before it begins is not followed.
+    """
+    observe_wsgi(module.WSGIHandler, telemetry, None)
     original = module.WSGIHandler.get_response
 
     @wraps(original)
     def get_response(self: Any, request: Any) -> Any:
-        response = original(self, request)
-        counted = request.META.get(wsgi.REQUEST_KEY)
-        if counted is not None and getattr(response, "streaming", True) is False:
-            counted.whole = (response, response)
+        environ = request.META
+        counted = environ.get(REQUEST_KEY)
+        if counted is None:
+            return original(self, request)
+        try:
+            response = original(self, request)
+        finally:  # once for the whole request: Django keeps what it resolved
+            _note_route(counted, environ, request)
+        if getattr(response, "streaming", True) is False:
+            counted.whole = counted.chunks = response
         return response
 
     module.WSGIHandler.get_response = get_response
 
 
 def hook_asgi(module: Any, telemetry: Telemetry) -> None:
-    """Count what Django answers behind an ASGI server."""
+    """Count what Django answers behind an ASGI server, and note the pattern as Django resolves it."""
     observe_asgi(module.ASGIHandler, telemetry)
-
-
-def hook_resolver(module: Any, _: Telemetry) -> None:
-    """Note the pattern as Django resolves it, and know the exception that it made a 500 of."""
-    from django.core.signals import got_request_exception
-
-    original = module.BaseHandler.resolve_request
+    original = module.ASGIHandler.resolve_request
 
     @wraps(original)
     def resolve_request(self: Any, request: Any) -> Any:
         match = original(self, request)
-        try:
-            _note_route(request, match.route)
-        except Exception as problem:  # noqa: BLE001 - the application comes first
-            say_once(f"Seawall could not read a route: {described(problem)}")
+        _note_route(*_counted(request), request)
         return match
 
-    replace(module.BaseHandler, "resolve_request", resolve_request)
+    module.ASGIHandler.resolve_request = resolve_request
+
+
+def hook_errors(_: Any, __: Telemetry) -> None:
+    """Know the exception that Django made a 500 of."""
+    from django.core.signals import got_request_exception
+
     got_request_exception.connect(_note_error, weak=False, dispatch_uid="seawall")
 
 
-def _note_route(request: Any, pattern: str | None) -> None:
-    counted, carrier = _counted(request)
-    if counted is not None and pattern is not None:
-        counted.route = f"{mount_of(counted, carrier)}{_template(pattern)}"
+def _note_route(counted: Any, carrier: Any, request: Any) -> None:
+    try:
+        match = request.resolver_match
+        if counted is not None and match is not None and (pattern := match.route) is not None:
+            route = _template(pattern)
+            counted.route = f"{mount_of(counted, carrier)}{route}"
+    except Exception as problem:  # noqa: BLE001 - the application comes first
+        say_once(f"Seawall could not read a route: {described(problem)}")
 
 
 def _counted(request: Any) -> tuple[Any, Any]:
     # What counts the request, and the scope or environ that it stands in.
     carrier = getattr(request, "scope", None) or request.META
-    return carrier.get(asgi.REQUEST_KEY), carrier
+    return carrier.get(REQUEST_KEY), carrier
 
 
 _template: Final = lru_cache(_PATTERNS_KEPT)(readable)

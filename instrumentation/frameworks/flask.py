@@ -6,6 +6,7 @@ from typing import Any
 
 from seawall.instrumentation import wsgi
 from seawall.instrumentation.wrapping import replace
+from seawall.instrumentation.wsgi import REQUEST_KEY
 
 from .hooking import MOUNTS_KEY, Telemetry, mount_of, note_error, observe_wsgi, set_mounts
 
@@ -37,10 +38,12 @@ def hook_responses(module: Any, _: Telemetry) -> None:
     @wraps(original)
     def get_app_iter(self: Any, environ: wsgi.Environ) -> Any:
         body = original(self, environ)
-        request = environ.get(wsgi.REQUEST_KEY)
-        # What is to be called in the end belongs to the request's trace.
-        if request is not None and type(self.response) is list and not getattr(self, "_on_close", True):
-            request.whole = (body, self.response)
+        request = environ.get(REQUEST_KEY)
+        if request is not None:
+            chunks = self.response
+            # What is to be called in the end belongs to the request's trace.
+            if type(chunks) is list and not getattr(self, "_on_close", True):
+                request.whole, request.chunks = body, chunks
         return body
 
     replace(module.Response, "get_app_iter", get_app_iter)
@@ -52,7 +55,7 @@ def flask_route(environ: wsgi.Environ) -> str:
     rule = getattr(request, "url_rule", None) or _rule_without_method(request)
     if rule is None:
         return ""
-    return f"{mount_of(environ.get(wsgi.REQUEST_KEY), environ)}{rule.rule}" if MOUNTS_KEY in environ else rule.rule
+    return f"{mount_of(environ.get(REQUEST_KEY), environ)}{rule.rule}" if MOUNTS_KEY in environ else rule.rule
 
 
 def _rule_without_method(request: Any) -> Any:
@@ -69,7 +72,7 @@ def _rule_without_method(request: Any) -> Any:
 def _note_error(_: Any, *, exception: BaseException, **__: Any) -> None:
     from flask import request
 
-    observed = request.environ.get(wsgi.REQUEST_KEY)
+    observed = request.environ.get(REQUEST_KEY)
     if isinstance(observed, wsgi.WsgiRequest):
         note_error(observed, exception)
         observed.route = flask_route(request.environ)

@@ -38,8 +38,11 @@ def observe_asgi(application: Any, telemetry: Telemetry, before: Any = None) -> 
     replace(application, "__call__", chosen_asgi(telemetry.chosen, original, counting, before))
 
 
-def observe_wsgi(application: Any, telemetry: Telemetry, route_of: wsgi.RouteOf) -> None:
-    """Count the requests of the WSGI class *application*; *route_of* reads the matched template from the environ."""
+def observe_wsgi(application: Any, telemetry: Telemetry, route_of: wsgi.RouteOf | None) -> None:
+    """Count the requests of the WSGI class *application*; *route_of* reads the matched template from the environ.
+
+    It is None where a hook notes the template itself.
+    """
     original = application.__dict__["__call__"]
     counting = wraps(original)(wsgi.observing(original, telemetry.http, telemetry.tracer, route_of))
     replace(application, "__call__", chosen_wsgi(telemetry.chosen, original, counting))
