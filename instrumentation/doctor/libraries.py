@@ -27,13 +27,15 @@ _NOT_OF: Final = {"seawall_http_client_connection_timeouts_total": frozenset({"a
 class Hook:
     """One entry of a table: the module that is hooked, and what is measured by it of which library.
 
-    *failure* is how the log line begins that says that it failed.
+    *failure* is how the log line begins that says that it failed; *is_unchosen*, whether the hook is not put in where
+    applications are chosen.
     """
 
     module: str
     library: str
     measure: str
     failure: str
+    is_unchosen: bool = False
 
 
 def hooks() -> Iterator[Hook]:
@@ -47,18 +49,27 @@ def hooks() -> Iterator[Hook]:
         for module, (file, _) in table.items():
             library = module if file == _STDLIB else file
             measured = "tasks" if measure == "requests" and file in _TASKS else measure
-            yield Hook(module, library, measured, table.failure(module))
+            is_unchosen = table is frameworks.HOOKS and file in frameworks.OF_NO_APPLICATION
+            yield Hook(module, library, measured, table.failure(module), is_unchosen)
 
 
 def libraries(
-    imported: Collection[str], said: Iterable[str], disabled: bool, distributions: Mapping[str, list[str]]
+    imported: Collection[str],
+    said: Iterable[str],
+    disabled: bool,
+    distributions: Mapping[str, list[str]],
+    *,
+    chooses: bool = False,
 ) -> list[Library]:
-    """Return each library that is installed; *imported* are the modules whose hooks ran, *said* the log's lines."""
+    """Return each library that is installed; *imported* are the modules whose hooks ran, *said* the log's lines.
+
+    *chooses* says that chosen applications alone count.
+    """
     by_library: dict[str, list[Hook]] = {}
     for hook in hooks():
         by_library.setdefault(hook.library, []).append(hook)
     lines = list(said)
-    found = (_library(name, own, imported, lines, disabled, distributions) for name, own in by_library.items())
+    found = (_library(name, own, imported, lines, disabled, distributions, chooses) for name, own in by_library.items())
     return sorted((each for each in found if each is not None), key=lambda each: each["name"])
 
 
@@ -69,16 +80,22 @@ def _library(
     said: list[str],
     disabled: bool,
     distributions: Mapping[str, list[str]],
+    chooses: bool,
 ) -> Library | None:
     package = own[0].module.partition(".")[0]
     if package not in distributions and package not in sys.modules:
         return None
+    put_in = [hook for hook in own if not (chooses and hook.is_unchosen)]
+    is_unchosen = not put_in
+    own = put_in or own
     problems = [line for hook in own for line in said if line.startswith(hook.failure)]
     missed = [hook.module for hook in own if hook.module in sys.modules and hook.module not in imported]
     if missed and not disabled:
         problems.append(f"{', '.join(missed)} was imported in a way that Python's import system does not tell of")
     reached = [hook for hook in own if hook.module in imported]
     state: State = "off" if disabled else "failed" if problems else "instrumented" if reached else "waiting"
+    if is_unchosen and state == "instrumented":
+        state = "unchosen"
     # What of a library is not imported measures nothing: aiohttp is a client and a server.
     measures = sorted({hook.measure for hook in reached or own})
     return {

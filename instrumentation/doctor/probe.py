@@ -92,7 +92,7 @@ def _report(request: Request, settings: Any, found: application.Found, watch: Wa
     counts = not settings["disabled"] and watch.counts([found.app, *found.wrapped_in])
     counted = application.counted_by(found, watch.imported) if counts else ""
     lines = said()
-    known = libraries.libraries(watch.imported, lines, settings["disabled"], distributions)
+    known = libraries.libraries(watch.imported, lines, settings["disabled"], distributions, chooses=watch.chooses)
     library = found.kind.library
     return {
         "application": {

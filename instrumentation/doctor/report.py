@@ -4,7 +4,8 @@ from typing import Literal, TypedDict
 
 # ``instrumented``: it is imported, and what counts it is in its place. ``waiting``: it is installed, and instrumented
 # once it is imported. ``failed``: it is imported, and could not be instrumented. ``off``: OTEL_SDK_DISABLED is set.
-State = Literal["instrumented", "waiting", "failed", "off"]
+# ``unchosen``: applications are chosen by ``seawall.instrument``, and what it does belongs to none.
+State = Literal["instrumented", "unchosen", "waiting", "failed", "off"]
 
 
 class Request(TypedDict):

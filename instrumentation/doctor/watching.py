@@ -68,7 +68,12 @@ class Watch:
 
     def counts(self, apps: Iterable[Any]) -> bool:
         """Whether one of *apps* is among those that count: where the application chose some, no other one does."""
-        return not self.begins.startswith(_CHOOSES) or any(app is each for app in apps for each in self._chosen)
+        return not self.chooses or any(app is each for app in apps for each in self._chosen)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the application chose what counts, rather than everything."""
+        return self.begins.startswith(_CHOOSES)
 
     def _note_auto(self, _: ModuleType) -> None:
         self.begins = f"imports {_AUTO}: {importer() or 'a package of its does'}"

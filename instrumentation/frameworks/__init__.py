@@ -16,7 +16,7 @@ from seawall.instrumentation.worker import WorkerMetrics
 from .chosen import Chosen
 from .hooking import Telemetry
 
-__all__ = ["HOOKS", "Chosen", "Frameworks"]
+__all__ = ["HOOKS", "OF_NO_APPLICATION", "Chosen", "Frameworks"]
 
 _DOING: Final = "instrument"
 HOOKS: Final = HookTable(
@@ -32,7 +32,7 @@ HOOKS: Final = HookTable(
         "werkzeug.wrappers.response": ("flask", "hook_responses"),
         "django.core.handlers.wsgi": ("django", "hook_wsgi"),
         "django.core.handlers.asgi": ("django", "hook_asgi"),
-        "django.core.handlers.base": ("django", "hook_resolver"),
+        "django.core.handlers.base": ("django", "hook_errors"),
         "litestar.app": ("litestar", "hook_application"),
         "litestar.routes.http": ("litestar", "hook_routes"),
         "litestar.routes.asgi": ("litestar", "hook_mounts"),
@@ -85,13 +85,13 @@ class Frameworks:
 
     def hook(self) -> None:
         """Wait for each framework's import; one that is imported already is hooked at once."""
-        self._await(lambda file: self._chosen is None or file not in _OF_NO_APPLICATION)
+        self._await(lambda file: self._chosen is None or file not in OF_NO_APPLICATION)
 
     def choose_everything(self) -> None:
         """Count all applications from now on, where these were chosen ones."""
         if self._chosen is not None and not self._chosen.everything:
             self._chosen.everything = True
-            self._await(_OF_NO_APPLICATION.__contains__)
+            self._await(OF_NO_APPLICATION.__contains__)
 
     def _await(self, is_wanted: Callable[[str], bool]) -> None:
         for table in (HOOKS, _CONTRIB_HOOKS):

@@ -67,6 +67,7 @@ def _counted(number: int, what: str) -> str:
 
 _STATES: Final = {
     "instrumented": ("✓", "instrumented", "green"),
+    "unchosen": (" ", "not counted: seawall.instrument chose applications, import seawall.auto counts this too", ""),
     "waiting": (" ", "once it is imported", ""),
     "failed": ("✗", "not instrumented", "red"),
     "off": (" ", "off", ""),

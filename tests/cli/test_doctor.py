@@ -162,6 +162,32 @@ def test_a_plain_callable_is_counted_by_nothing_until_it_is_wrapped(tmp_path: Pa
     assert "seawall.instrumentation.WsgiMiddleware" == report(tmp_path, "shop:wrapped")["application"]["counted_by"]
 
 
+def test_what_belongs_to_no_application_is_not_counted_where_some_are_chosen(tmp_path: Path) -> None:
+    """Tasks and calls of gRPC are not measured until everything is; the calls onwards of the same library are."""
+    libraries = "import celery, celery.signals, celery.worker.request, rq.queue, rq.worker, grpc, grpc.aio"
+    write(
+        tmp_path,
+        some=f"from flask import Flask\nimport seawall\n{libraries}\napp = seawall.instrument(Flask('shop'))",
+        all=f"import seawall.auto\nfrom flask import Flask\n{libraries}\napp = Flask('shop')",
+    )
+    states = {}
+    for name in ("some", "all"):
+        found = report(tmp_path, f"{name}:app")
+        states[name] = {each["name"]: (each["state"], each["measures"]) for each in found["libraries"]}
+
+    assert [("unchosen", ["tasks"]), ("instrumented", ["tasks"])] == [
+        states[name]["celery"] for name in ("some", "all")
+    ]
+    assert [("unchosen", ["tasks"]), ("instrumented", ["tasks"])] == [states[name]["rq"] for name in ("some", "all")]
+    assert ("instrumented", ["calls"]) == states["some"]["grpc"]
+    assert ("instrumented", ["calls", "requests"]) == states["all"]["grpc"]
+    assert "instrumented" == states["some"]["flask"][0]
+    code, out, _ = doctor(tmp_path, "some:app")
+    [line] = [line for line in out.splitlines() if " celery " in line]
+    assert (0, True) == (code, "not counted: seawall.instrument chose applications" in line)
+    assert "messaging_process_duration" not in out
+
+
 def test_what_is_around_an_application_is_named(tmp_path: Path) -> None:
     """What it answers itself is not counted, and that is said."""
     outer = "starlette.middleware.cors.CORSMiddleware"
