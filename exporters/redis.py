@@ -26,6 +26,11 @@ _CLUSTER: Final = {
     "cluster_slots_fail": gauge("redis_cluster_slots_fail", "", "Slots whose node the cluster holds for dead."),
     "cluster_known_nodes": gauge("redis_cluster_known_nodes", "", "Nodes that this one knows."),
     "cluster_size": gauge("redis_cluster_size", "", "Masters that serve at least one slot."),
+    "cluster_current_epoch": gauge("redis_cluster_current_epoch", "", "Goes up with each failover and moved slot."),
+    "cluster_my_epoch": gauge("redis_cluster_my_epoch", "", "The epoch in which the node's own slots last changed."),
+    # Counters by their nature and name; redis_exporter calls them gauges.
+    "cluster_stats_messages_sent": gauge("redis_cluster_messages_sent_total", "", "Messages sent to other nodes."),
+    "cluster_stats_messages_received": gauge("redis_cluster_messages_received_total", "", "Messages of other nodes."),
 }
 
 
