@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -27,9 +27,11 @@ from servers import (
     Exposed,
     RedisServer,
     RunningExporter,
+    Scrape,
     StartExporter,
     StartRedis,
     answers,
+    catalog_of,
     eventually,
     exposed,
     free_port,
@@ -288,7 +290,25 @@ def seawall_by_stack(tmp_path_factory: pytest.TempPathFactory, exporter: Running
         eventually(lambda: all(answers(url) for url in urls), 30)
         sent = re.compile(r'^alertmanager_notifications_total{integration="webhook"} [1-9]', re.MULTILINE)
         eventually(lambda: bool(sent.search(get(urls[1]))), 30)
-        yield exposed([*(parse(get(url)) for url in urls), exporter.scrape("/metrics")])
+        with all_of_an_exporter(folder) as told:
+            yield exposed([*(parse(get(url)) for url in urls), *told])
+
+
+@contextmanager
+def all_of_an_exporter(folder: Path) -> Iterator[list[Scrape]]:
+    """Return what an exporter tells of itself that has all there is, and of services that are down or refuse a part."""
+    (folder / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n")
+    (folder / "collectors").mkdir()
+    (folder / "collectors/broken.py").write_text("no Python\n")
+    status = "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n"
+    with tcp(page("200 OK", status)) as port:
+        edge = f"nginx://127.0.0.1:{port}/?log={folder}/no-such.json"
+        urls = {"a": "postgresql://127.0.0.1:1", "b": "mysql://x@127.0.0.1:1", "c": edge}
+        catalog = folder / "catalog.yaml"
+        catalog.write_text(catalog_of(urls))
+        web, collectors = folder / "web.yml", folder / "collectors"
+        with serving(catalog, web_config=web, collectors=collectors, textfiles=folder) as exporter:
+            yield [exporter.scrape(path) for path in ("/metrics", *(f"/probe?service={name}" for name in urls))]
 
 
 @pytest.fixture(scope="module")
