@@ -1,6 +1,7 @@
 """The files of a catalog: found, read as UTF-8, and joined into one document."""
 
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from .wording import about, shown
 _SUFFIXES: Final = (".yaml", ".yml")
 _SHARED: Final = ("teams", "services", "campaigns")  # sections that several files may add to
 _RENDERED: Final = f"# {MADE} ".encode()
+_LARGEST: Final = 32 * 2**20  # bytes of a file, some fifty thousand services
 _INIT: Final = "run `seawall init` to write a first one"
 
 
@@ -35,6 +37,10 @@ def read(path: Path) -> Source:
     files = files_of(path)
     joiner = _Joiner(str(path), [str(file) for file in files])
     for number, file in enumerate(files, start=1):
+        if file != path and not _is_plain(file):
+            said = "this is no regular file; move it out of the catalog's folder, or give it another ending"
+            joiner.refuse(_refused(file, said))
+            continue
         joiner.add(file, number)
     return joiner.source()
 
@@ -60,8 +66,21 @@ def _below(folder: Path) -> list[Path]:
     return found
 
 
+def _is_plain(file: Path) -> bool:
+    """Return whether it is a regular file, or one that cannot even be looked at, which is told where it is read.
+
+    To open a pipe waits for whoever writes to it, and a device never ends.
+    """
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        return True
+
+
 def _is_rendered(file: Path) -> bool:
     """Return whether Seawall made this file: it stands in the catalog's folder where `--out` is below that."""
+    if not _is_plain(file):
+        return False
     try:
         with file.open("rb") as opened:
             return opened.read(len(_RENDERED)) == _RENDERED
@@ -84,8 +103,7 @@ class _Joiner:
         try:
             document = read_document(_text(file), name, number)
         except CatalogError as error:
-            self._problems += error.problems
-            self._complete = False
+            self.refuse(error)
             return
         self._problems += document.problems
         self._merged |= document.merged
@@ -99,6 +117,10 @@ class _Joiner:
             self._complete = False
             return
         self._join(document)
+
+    def refuse(self, error: CatalogError) -> None:
+        self._problems += error.problems
+        self._complete = False
 
     def source(self) -> Source:
         if not self._data and not self._problems:
@@ -140,9 +162,12 @@ class _Joiner:
 
 def _text(file: Path) -> str:
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(_LARGEST + 1)
     except OSError as error:
         raise _refused(file, f"this file cannot be read ({error.strerror}); mend its permissions or its link") from None
+    if len(raw) > _LARGEST:
+        raise _refused(file, f"this file has more than {_LARGEST >> 20} MiB; divide it into several in a folder")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

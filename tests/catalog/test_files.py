@@ -1,5 +1,8 @@
 """Files and folders: one catalog, however it is divided."""
 
+import os
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -179,3 +182,44 @@ def test_a_link_to_nowhere_in_a_folder_is_told() -> None:
     (root / "broken.yaml").symlink_to("nowhere")
     said = "this file cannot be read (No such file or directory); mend its permissions or its link"
     assert [f"catalog/broken.yaml:1:1: {said}"] == refused(root)
+
+
+NO_FILE = "this is no regular file; move it out of the catalog's folder, or give it another ending"
+
+
+def test_what_is_no_file_is_refused_by_name_and_nobody_waits_for_it() -> None:
+    """A pipe that nobody writes to, a socket, and a link to a device without an end."""
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE)
+    os.mkfifo(root / "pipe.yaml")
+    (root / "zero.yaml").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "socket.yml"))
+        found = refused(root)
+    assert [f"catalog/{name}:1:1: {NO_FILE}" for name in ("pipe.yaml", "socket.yml", "zero.yaml")] == found
+
+
+def test_a_link_to_itself_is_refused_by_name() -> None:
+    """Among good files, and as the catalog."""
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE)
+    (root / "loop.yaml").symlink_to("loop.yaml")
+    (root / "up").symlink_to(".", target_is_directory=True)
+    said = "this file cannot be read (Too many levels of symbolic links); mend its permissions or its link"
+    assert [f"catalog/loop.yaml:1:1: {said}"] == refused(root)
+    assert ["there is no such file or folder"] == [
+        each.split("1:1: ")[1].split(";")[0] for each in refused(root / "loop.yaml")
+    ]
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    """No more of it is read than a catalog may have."""
+    assert ["/dev/zero:1:1: this file has more than 32 MiB; divide it into several in a folder"] == refused(
+        Path("/dev/zero")
+    )
+
+
+def test_a_pipe_that_is_the_catalog_is_read() -> None:
+    """As where a shell writes ``seawall check <(…)``."""
+    os.mkfifo("pipe")
+    Path("text").write_text("seawall: 1\n" + TEAM + SERVICE)
+    with Path("text").open() as text, subprocess.Popen(["sh", "-c", "cat > pipe"], stdin=text):
+        assert ["checkout"] == names(load(Path("pipe")))
