@@ -3,7 +3,10 @@
 import base64
 import binascii
 import contextlib
+import errno
+import io
 import logging
+import math
 import socket
 import ssl
 import sys
@@ -24,7 +27,9 @@ _log: Final = logging.getLogger(__name__)
 
 _BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 5\r\n\r\n"
 _METHODS: Final = "GET, HEAD"
-_PATIENCE: Final = 10.0  # seconds that a client may take for each piece of its request
+_PATIENCE: Final = 10.0  # seconds that a client may take for its request, and for its answer
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PAUSE: Final = 0.2  # seconds without a look at who comes next, while there is nothing to take them with
 
 
 class ListenError(SeawallError):
@@ -48,6 +53,7 @@ class Listener(ThreadingMixIn, TCPServer):
         self.doorkeeper = Doorkeeper(bcrypt() or _nobody)
         self._free = BoundedSemaphore(limit)
         self._running = 0
+        self._told = -math.inf
         self._lock = Lock()
         try:
             super().__init__((host, port), _Handler)
@@ -70,6 +76,16 @@ class Listener(ThreadingMixIn, TCPServer):
         while self._running and time.monotonic() < end:
             time.sleep(0.02)
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take the next client; pause where the process may have no more files: who waits goes on waiting."""
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._tell(f"no client can be taken: {error.strerror}")
+                time.sleep(_PAUSE)
+            raise
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for the request, or turn it away."""
         if not self._free.acquire(blocking=False):
@@ -79,7 +95,13 @@ class Listener(ThreadingMixIn, TCPServer):
             self.shutdown_request(request)
             return
         self._count(1)
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError as error:  # the machine gives no more threads
+            self._count(-1)
+            self._free.release()
+            self._tell(f"no client can be taken: {error}")
+            self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer the request, and make room for another."""
@@ -105,6 +127,12 @@ class Listener(ThreadingMixIn, TCPServer):
         level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR  # clients go away; that is no news
         _log.log(level, "a request broke off: %s", type(error).__name__)
 
+    def _tell(self, trouble: str) -> None:
+        """Log what is so again and again, once a minute."""
+        if time.monotonic() - self._told > 60:
+            self._told = time.monotonic()
+            _log.error("%s", trouble)
+
     def _count(self, step: int) -> None:
         with self._lock:
             self._running += step
@@ -115,9 +143,33 @@ def _nobody(_password: bytes, _setting: bytes) -> None:
     """Match nothing: the web configuration refuses users where there is no bcrypt."""
 
 
+class _Patient(io.RawIOBase):
+    """What a client sends, until its time is up, however small the pieces are in which it comes."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client, self._end = client, time.monotonic() + _PATIENCE
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what there is. Raise TimeoutError."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._client.settimeout(left)
+        return self._client.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _PATIENCE
+
+    def setup(self) -> None:
+        """Read a request as a whole in time: who sends a byte now and then would hold a thread for days."""
+        super().setup()
+        self.rfile = io.BufferedReader(_Patient(self.connection))
 
     def do_GET(self) -> None:
         """Answer with the page."""
@@ -168,6 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> None:
         assert isinstance(self.server, Listener)
+        self.connection.settimeout(_PATIENCE)
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))

@@ -86,7 +86,11 @@ class Prober:
             slot.deadline = deadline
             work = (slot, service, kind, deadline, answer)
             thread = Thread(target=self._run, args=work, name=f"probe {service.name}", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # the machine gives no more threads
+                slot.busy.release()
+                return _Answer(([], str(error)))
             thread.join(max(0.0, deadline - self._clock()))
         # Held by this probe's thread or by an earlier one's: whose time is up is cut off.
         if slot.busy.locked() and self._clock() >= slot.deadline:

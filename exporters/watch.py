@@ -47,6 +47,10 @@ class CatalogWatch:
             for problem in error.problems:
                 _log.error("the catalog is broken, the last good one serves on: %s", problem)
             return False
+        except Exception as error:  # noqa: BLE001  # files that change while they are read; the look goes on
+            self.is_current = False
+            _log.error("the catalog cannot be read, the last good one serves on: %s: %s", type(error).__name__, error)
+            return False
         self.loaded_at, self.is_current = self._clock(), True
         _log.info("read the catalog again: %d services", len(self.catalog.services))
         return True
