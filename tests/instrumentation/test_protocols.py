@@ -1,9 +1,14 @@
 """Bodies, statuses and times behind HTTP/2, without TLS, and behind uvicorn's parser in C."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import h2.config
+import h2.connection
+import h2.events
 import httpx
 import pytest
 from applications import DURATION, Application, Ports, application
@@ -87,3 +92,57 @@ def test_a_client_that_leaves_in_the_middle_is_a_499(served: Served) -> None:
 
     assert 1 == served.total(f"{DURATION}_count", **labels)
     assert 1000 <= served.total("http_server_response_body_size_bytes_sum", **labels)
+
+
+class Streams:
+    """A client of HTTP/2 that can give a single stream up; its connection goes on."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        self._connection.initiate_connection()
+
+    def ask(self, path: str) -> int:
+        """Send a request; return the number of its stream."""
+        stream = self._connection.get_next_available_stream_id()
+        head = ((":method", "GET"), (":path", path), (":scheme", "http"), (":authority", "shop"))
+        self._connection.send_headers(stream, head, end_stream=True)
+        return stream
+
+    def reset(self, stream: int) -> None:
+        """Give a stream up."""
+        self._connection.reset_stream(stream, 8)  # CANCEL
+        self._socket.sendall(self._connection.data_to_send())
+
+    def wait(self, kind: type, stream: int) -> None:
+        """Wait for an event of a stream."""
+        while True:
+            self._socket.sendall(self._connection.data_to_send())
+            received = self._socket.recv(65536)
+            assert received
+            for event in self._connection.receive_data(received):
+                if isinstance(event, kind) and getattr(event, "stream_id", 0) == stream:
+                    return
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+
+def test_a_stream_that_its_client_resets_is_a_499_though_the_connection_goes_on(served: Served) -> None:
+    """As a browser gives a request up: the next one of the same connection is answered, and counts as what it is."""
+    if served.version != "2":
+        pytest.skip("streams are HTTP/2's")
+    left = {"http_route": "/endless", "http_response_status_code": "499"}
+    before = served.total(f"{DURATION}_count", **left)
+    slow = served.total(f"{DURATION}_count", http_route="/slow")
+    with closing(Streams(served.application.port)) as client:
+        endless = client.ask("/endless")
+        client.wait(h2.events.DataReceived, endless)
+        client.reset(endless)
+        client.wait(h2.events.StreamEnded, client.ask("/slow"))
+        eventually(lambda: before + 1 == served.total(f"{DURATION}_count", **left), 60)
+
+    served.application.settled()
+    assert before + 1 == served.total(f"{DURATION}_count", **left)
+    assert slow + 1 == served.total(f"{DURATION}_count", http_route="/slow", http_response_status_code="200")
