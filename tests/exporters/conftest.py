@@ -1,6 +1,7 @@
 """Real servers for the exporter's tests."""
 
 from memcached import start_memcached
+from mongodb import start_ferretdb
 from mysql import start_mysql
 from pgbouncer import start_pgbouncer
 from postgres import postgres, start_postgres
@@ -11,6 +12,7 @@ __all__ = [
     "postgres",
     "promtool",
     "start_exporter",
+    "start_ferretdb",
     "start_memcached",
     "start_mysql",
     "start_pgbouncer",

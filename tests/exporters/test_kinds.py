@@ -103,6 +103,7 @@ def test_the_room_exports_what_its_table_of_contents_says() -> None:
 @pytest.mark.parametrize(
     ("package", "modules"),
     [
+        ("pymongo", {"mongodb_session.py"}),
         ("redis", {"redis.py"}),
         ("psycopg", {"pgbouncer.py", "postgres.py", "postgres_connection.py", "postgres_session.py"}),
     ],

@@ -16,12 +16,13 @@ _PLAIN: Final = (
 )
 _SLAB: Final = r"(items_(evicted_time_seconds|moves_\w+)|mem_requested_bytes)"
 INHERITED: Final = {
-    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})|memcached_(uptime_seconds|slab_{_SLAB})|varnish_\w+|nginx_connections_\w+",
+    'counter metrics should have "_total" suffix': rf"pg_({_PLAIN})|memcached_(uptime_seconds|slab_{_SLAB})|varnish_\w+|nginx_connections_\w+|mongodb_(ss|rs)_\w+",
     'non-histogram and non-summary metrics should not have "_count" suffix': (
         r"pg_(locks|stat_activity|stat_archiver_(archived|failed)|stat_user_tables_(auto)?(vacuum|analyze))_count"
+        r"|mongodb_ss_metrics_repl_buffer_count"
     ),
-    "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+",
-    "metric names should not contain abbreviated units": r"varnish_main_s_\w+",
+    "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+|mongodb_\w+",
+    "metric names should not contain abbreviated units": r"varnish_main_s_\w+|mongodb_ss_extra_info_\w+",
     'use base unit "bytes" instead of "bits"': r"node_entropy_(available|pool_size)_bits",
 }
 

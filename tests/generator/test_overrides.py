@@ -29,6 +29,7 @@ SERVICES: Final = {
     "rabbitmq": "url: 'rabbitmq://a:15692'",
     "http-cache": "url: 'varnish://localhost?log=/var/log/varnish/cache.json'",
     "postgres": "url: 'postgresql://a:5432'",
+    "mongodb": "url: 'mongodb://a:27017'",
     "pgbouncer": "url: 'pgbouncer://a:6432'",
     "pool": "part_of: whole, depends_on: [database]",
     "probe": "url: 'https://a'",

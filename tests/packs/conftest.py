@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from memcached import start_memcached
+from mongodb import mongodb_by_seawall, start_ferretdb
 from mysql import mysqls, start_mysql
 from pgbouncer import start_pgbouncer
 from postgres import postgres, start_postgres
@@ -21,11 +22,13 @@ from seawall.catalog import load
 from seawall.generator import load_packs, render
 
 __all__ = [
+    "mongodb_by_seawall",
     "mysqls",
     "postgres",
     "promtool",
     "rabbitmq_node",
     "start_exporter",
+    "start_ferretdb",
     "start_memcached",
     "start_mysql",
     "start_pgbouncer",
@@ -57,6 +60,8 @@ services:
   postgres-scraped: {kind: postgres, team: ops, targets: ["i:9187"]}
   memcached-probed: {kind: memcached, team: ops, url: "memcached://k:11211"}
   memcached-scraped: {kind: memcached, team: ops, targets: ["l:9150"]}
+  mongodb-probed: {kind: mongodb, team: ops, url: "mongodb://m:27017"}
+  mongodb-scraped: {kind: mongodb, team: ops, targets: ["n:9216"]}
   mysql-probed: {kind: mysql, team: ops, url: "mysql://m:3306"}
   mysql-scraped: {kind: mysql, team: ops, targets: ["n:9104"]}
   pool-inside: {kind: pool, team: ops, part_of: http-bare, depends_on: [postgres-probed]}
@@ -124,6 +129,7 @@ def _kind(path: str) -> str:
                 "redis",
                 "postgres",
                 "memcached",
+                "mongodb",
                 "mysql",
                 "pgbouncer",
                 "pool",

@@ -362,6 +362,7 @@ SOURCES: Final = [
     ("postgres", "seawall"),
     *([("postgres", "postgres_exporter")] if is_recent("prometheus-postgres-exporter", (0, 15)) else []),
     ("pool", "application"),
+    ("mongodb", "seawall"),
     ("mysql", "seawall"),
     *([("mysql", "mysqld_exporter")] if shutil.which("prometheus-mysqld-exporter") else []),
     ("http-cache", "seawall"),
