@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -148,10 +148,19 @@ class Packs:
 
 
 def load_packs(templates: Path | None = None) -> Packs:
-    """Return the packs; files below *templates* go before Seawall's own.
+    """Return the packs; files below *templates* go before Seawall's own, which are read once and compiled when used.
 
     Raise PackError or TemplateError with the place.
     """
+    return _own() if templates is None else _packs(templates)
+
+
+@cache
+def _own() -> Packs:
+    return _packs(None)
+
+
+def _packs(templates: Path | None) -> Packs:
     sources = Sources(templates)
     dialects = load_dialects(sources)
     packs = {kind: _load(kind, sources) for kind in sources.stems("alerts", ".yaml.j2")}
@@ -161,7 +170,8 @@ def load_packs(templates: Path | None = None) -> Packs:
     layout = sources.read("runbooks/_layout.md.j2")
     if layout is None:
         raise PackError(Position("runbooks/_layout.md.j2"), "is missing")
-    return Packs(packs, dialects, Template.compile(layout.text, Position(layout.name), "markdown"), templates is None)
+    whole = Template.compile(layout.text, Position(layout.name), "markdown", when_used=layout.is_own)
+    return Packs(packs, dialects, whole, templates is None)
 
 
 def _load(kind: str, sources: Sources) -> Pack:
@@ -326,7 +336,7 @@ def _template(node: Node, context: str) -> Template:
     if node.is_block:
         position = Position(position.file, position.line + 1, position.column)
     text = " ".join(node.text.split()) if context == "promql" else node.text.rstrip("\n")
-    return Template.compile(text, position, context)
+    return Template.compile(text, position, context, when_used=node.is_own)
 
 
 def _duration(node: Node) -> Duration:

@@ -29,12 +29,12 @@ def parse_sections(source: Source) -> dict[str, Section]:
         position = Position(source.name, line)
         if heading in found:
             raise PackError(position, f"runbook {heading} stands twice; first in line {found[heading].position.line}")
-        found[heading] = Section(position, _parts(source.name, heading, line, body))
+        found[heading] = Section(position, _parts(source, heading, line, body))
     return found
 
 
-def _parts(file: str, alert: str, first: int, body: str) -> dict[str, Template]:
-    parts = {}
+def _parts(source: Source, alert: str, first: int, body: str) -> dict[str, Template]:
+    file, parts = source.name, {}
     for heading, line, text in _split(body, "## ", first + 1):
         position = Position(file, line + 1)
         if heading not in KNOWN:
@@ -42,7 +42,7 @@ def _parts(file: str, alert: str, first: int, body: str) -> dict[str, Template]:
                 Position(file, line), f"runbook {alert}: unknown part {heading!r}; known are {', '.join(KNOWN)}"
             )
         if text.strip():
-            parts[heading] = Template.compile(text.strip("\n"), position, "markdown")
+            parts[heading] = Template.compile(text.strip("\n"), position, "markdown", when_used=source.is_own)
     missing = [heading for heading in REQUIRED if heading not in parts]
     if missing:
         raise PackError(Position(file, first), f"runbook {alert}: {' and '.join(missing)} is missing or empty")

@@ -22,10 +22,11 @@ class PackError(SeawallError):
 
 @dataclass(frozen=True)
 class Source:
-    """One template file: what it is called in messages, and its text."""
+    """One template file: what it is called in messages, its text, and whether it is Seawall's own."""
 
     name: str
     text: str
+    is_own: bool = False
 
 
 class Sources:
@@ -43,7 +44,7 @@ class Sources:
             file = root / path
             if file.is_file():
                 try:
-                    return Source(prefix + path, file.read_text(encoding="utf-8"))
+                    return Source(prefix + path, file.read_text(encoding="utf-8"), is_own=not prefix)
                 except UnicodeDecodeError:
                     raise PackError(Position(prefix + path), "is not UTF-8; save it as UTF-8") from None
         return None
@@ -63,8 +64,8 @@ class Sources:
 class Node:
     """A YAML value with its place: what the pack loader reads, so that every message can say file and line."""
 
-    def __init__(self, node: yaml.Node, file: str) -> None:
-        self._node = node
+    def __init__(self, node: yaml.Node, file: str, *, is_own: bool = False) -> None:
+        self._node, self.is_own = node, is_own
         self.position = Position(file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     @classmethod
@@ -80,7 +81,7 @@ class Node:
             raise PackError(Position(source.name), f"is not YAML: {error}") from None
         if node is None:
             raise PackError(Position(source.name), "is empty")
-        return cls(node, source.name)
+        return cls(node, source.name, is_own=source.is_own)
 
     def items(self) -> Iterator[tuple[str, "Node"]]:
         """Yield the keys and values of a mapping."""
@@ -88,17 +89,20 @@ class Node:
             raise PackError(self.position, "must be a mapping")
         seen: dict[str, Node] = {}
         for key, value in self._node.value:
-            name, node = str(key.value), Node(key, self.position.file)
+            name, node = str(key.value), self._inside(key)
             if name in seen:
                 raise PackError(node.position, f"key {name!r} stands twice; first in line {seen[name].position.line}")
             seen[name] = node
-            yield name, Node(value, self.position.file)
+            yield name, self._inside(value)
+
+    def _inside(self, node: yaml.Node) -> "Node":
+        return Node(node, self.position.file, is_own=self.is_own)
 
     def list(self) -> list["Node"]:
         """Return the entries of a list."""
         if not isinstance(self._node, yaml.SequenceNode):
             raise PackError(self.position, "must be a list")
-        return [Node(value, self.position.file) for value in self._node.value]
+        return [self._inside(value) for value in self._node.value]
 
     def fields(self, known: frozenset[str], required: frozenset[str] = frozenset()) -> dict[str, "Node"]:
         """Return a mapping's values by key; an unknown or a missing key is a PackError."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -171,24 +171,31 @@ def _tight(source: str) -> str:
 
 @dataclass(frozen=True)
 class Template:
-    """One compiled string of a pack, with the place where it stands."""
+    """One string of a pack that is compiled once, with the place where it stands; a *_piece* is part of one."""
 
     source: str
     position: Position
     context: str
-    _compiled: jinja2.Template | None
+    _piece: nodes.Template | None = None
 
     @classmethod
-    def compile(cls, source: str, position: Position, context: str) -> "Template":
-        """Compile *source*; a string without Jinja costs nothing to render."""
-        if "{{" not in source and "{%" not in source:
-            return cls(source, position, context, None)
-        env = environment(context)
+    def compile(cls, source: str, position: Position, context: str, *, when_used: bool = False) -> "Template":
+        """Compile *source*, or leave that to the first rendering; a string without Jinja costs nothing to render."""
+        found = cls(source, position, context)
+        if not when_used:
+            _ = found._compiled
+        return found
+
+    @cached_property
+    def _compiled(self) -> jinja2.Template | None:
+        if self._piece is not None:
+            return environment(self.context).from_string(self._piece)
+        if "{{" not in self.source and "{%" not in self.source:
+            return None
         try:
-            compiled = env.from_string(_tight(source) if context in ("promql", "markdown") else source)
+            return _of_text(self.source, self.context)
         except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(_at(position, error.lineno), f"template: {error.message}") from None
-        return cls(source, position, context, compiled)
+            raise TemplateError(_at(self.position, error.lineno), f"template: {error.message}") from None
 
     def passages(self, names: frozenset[str]) -> "tuple[tuple[bool, Template], ...]":
         """Return the template in pieces that follow each other, each with whether it may read any of *names*."""
@@ -203,11 +210,8 @@ class Template:
                 found[-1][1].append(node)
             else:
                 found.append((reads, [node]))
-        return tuple((reads, self._piece(piece)) for reads, piece in found)
-
-    def _piece(self, body: list[nodes.Node]) -> "Template":
-        env = environment(self.context)
-        return replace(self, _compiled=env.from_string(nodes.Template(body, lineno=1, environment=env)))
+        pieces = [(reads, nodes.Template(body, lineno=1, environment=env)) for reads, body in found]
+        return tuple((reads, replace(self, _piece=piece)) for reads, piece in pieces)
 
     def render(self, variables: Mapping[str, Any]) -> str:
         """Return the text; a name that does not exist is a TemplateError at this template's place."""
@@ -222,6 +226,12 @@ class Template:
             raise TemplateError(self.position, f"template: {error.message}") from None
         except _MISTAKES as error:
             raise TemplateError(self.position, f"template: {type(error).__name__}: {error}") from None
+
+
+@lru_cache(_MEMORY)
+def _of_text(source: str, context: str) -> jinja2.Template:
+    """Compile *source*; packs that are loaded again, with another folder of templates, say nearly all the same."""
+    return environment(context).from_string(_tight(source) if context in ("promql", "markdown") else source)
 
 
 def _flat(body: list[nodes.Node]) -> Iterator[nodes.Node]:

@@ -191,6 +191,20 @@ def test_one_file_is_overridden_and_the_others_stay(tmp_path: Path) -> None:
     assert own.kinds == mixed.kinds
 
 
+def test_each_of_seawalls_own_templates_compiles() -> None:
+    """They are compiled when they are used, and those of a user's folder when they are read: so read them as one."""
+    as_a_users = load_packs(Path(__file__).parents[2] / "seawall/templates")
+
+    assert load_packs().kinds == as_a_users.kinds
+    assert not as_a_users.are_own
+
+
+def test_packs_are_read_once(tmp_path: Path) -> None:
+    """Seawall's own; a user's folder may have changed."""
+    assert load_packs() is load_packs()
+    assert load_packs(tmp_path) is not load_packs(tmp_path)
+
+
 def test_a_hidden_file_is_no_kind(tmp_path: Path) -> None:
     """What an editor leaves behind is not read."""
     put(tmp_path, {"alerts/.http.yaml.j2": "{", "alerts/http.yaml.j2~": "{", "alerts/README.md": "{"})
