@@ -12,9 +12,10 @@ from seawall.catalog import Catalog, Duration, SeawallError, Service
 from . import slo_rules
 from .alerts import active_override
 from .check import NATIVE, READS_NATIVE
+from .lean import read_by
 from .packs import Packs, Scenario
 from .render import STACK, iterate
-from .rule_files import read, silent
+from .rule_files import read
 from .runs import RunError, Runs, complaint, runs, scratch
 from .scenarios import INTERVAL, Course, Series, Subject
 from .slo import QUICK_WINDOWS, SLOW_WINDOWS
@@ -192,16 +193,19 @@ class _Play:
         }
 
     def _rules(self, folder: Path, course: Course) -> tuple[list[str], list[str]]:
-        """Return the rule files of the service, the stack's own where its exporter asks for it, and their groups."""
+        """Return a file of what is read of the service's rules, and the stack's where its exporter asks; the groups."""
         name = self.service.name
         stack = [STACK.name] if self.service.is_probed else []
         shared = slo_rules.shared_files(self.packs, self.service)
         own = folder / f"{name}.{course.evaluation}s.rules.yml"
-        rules = read(folder / _path(name))
-        own.write_bytes(dump({"groups": [_asked(group, course) for group in rules["groups"]]}))
-        groups = [group["name"] for group in rules["groups"]]
-        files = [*map(_path, [*shared, conventions.SHARED_RULES, *stack]), own.name]
-        return files, [*groups[:-1], *shared, *slo_rules.SHARED_ORDER, groups[-1], *stack]
+        asked = [_asked(group, course) for group in read(folder / _path(name))["groups"]]
+        others = [read(folder / _path(each)) for each in (*shared, conventions.SHARED_RULES, *stack)]
+        every = [*asked, *(group for file in others for group in file["groups"])]
+        played = read_by([_query(self.service, course)], every)
+        own.write_bytes(dump({"groups": played}))
+        groups, found = [group["name"] for group in asked], {group["name"] for group in played}
+        order = [*groups[:-1], *shared, *slo_rules.SHARED_ORDER, groups[-1], *stack]
+        return [own.name], [each for each in order if each in found]
 
     def _series(self, scenario: Scenario, course: Course) -> Series:
         try:
@@ -215,9 +219,8 @@ def _path(name: str) -> str:
 
 
 def _asked(group: Mapping[str, Any], course: Course) -> dict[str, Any]:
-    """Return a group with all that is recorded, and those of its alerts that *course* is for, which say nothing."""
-    rules = [rule for rule in group["rules"] if "record" in rule or _is_asked(rule, course)]
-    return {**group, "rules": list(map(silent, rules))}
+    """Return a group with all that is recorded, and those of its alerts that *course* is for."""
+    return {**group, "rules": [rule for rule in group["rules"] if "record" in rule or _is_asked(rule, course)]}
 
 
 def _is_asked(rule: Mapping[str, Any], course: Course) -> bool:

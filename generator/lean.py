@@ -1,7 +1,7 @@
 """Proofs with the rules that they ask of alone: promtool evaluates each rule that it loads, for each fixture anew."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -53,16 +53,21 @@ class _Rules:
 
     def needed(self, test: Mapping[str, Any]) -> frozenset[int]:
         """Return the places of what *test* asks of, and of what is recorded for it."""
-        every, asked = frozenset(self.by_place), list(_asked(test))
-        if not all("alertname" in each for each in asked):
-            return every
-        alerts = {place for place, rule in self.by_place.items() if any(_is_asked(rule, each) for each in asked)}
-        found = alerts | self._recorded_for(alerts)
-        return every if any(_ALERTS.search(self.by_place[place]["expr"]) for place in found) else frozenset(found)
+        exprs = [each["expr"] for each in test["promql_expr_test"]]
+        asked = [each for expr in exprs for each in _asked(expr) or [{}]]
+        return self.read_by(exprs) if all("alertname" in each for each in asked) else frozenset(self.by_place)
 
-    def _recorded_for(self, alerts: Iterable[int]) -> set[int]:
+    def read_by(self, exprs: Sequence[str]) -> frozenset[int]:
+        """Return the places of the rules that *exprs* read, through each other too."""
+        asked = [each for expr in exprs for each in _asked(expr)]
+        alerts = {place for place, rule in self.by_place.items() if any(_is_asked(rule, each) for each in asked)}
+        found = alerts | self._recorded_for([*exprs, *(self.by_place[place]["expr"] for place in alerts)])
+        reads_alerts = any(_ALERTS.search(self.by_place[place]["expr"]) for place in found)
+        return frozenset(self.by_place if reads_alerts else found)
+
+    def _recorded_for(self, exprs: Iterable[str]) -> set[int]:
         found: set[int] = set()
-        waiting = [self.by_place[place]["expr"] for place in alerts]
+        waiting = list(exprs)
         while waiting:
             new = self._read_by(waiting.pop()) - found
             found |= new
@@ -89,7 +94,7 @@ def lean(tests: Path, folder: Path) -> list[Path]:
     """
     content = read(tests)
     groups = [group for name in content["rule_files"] for group in read(tests.parent / name)["groups"]]
-    rules = _Rules(tuple(group | {"rules": [silent(rule) for rule in group["rules"]]} for group in groups))
+    rules = _rules(groups)
     by_rules: dict[frozenset[int], list[Any]] = {}
     for test in content["tests"]:
         by_rules.setdefault(rules.needed(test), []).append(test)
@@ -97,6 +102,16 @@ def lean(tests: Path, folder: Path) -> list[Path]:
         _written(folder / str(n), content | {"tests": own}, rules.only(places))
         for n, (places, own) in enumerate(by_rules.items())
     ]
+
+
+def read_by(exprs: Sequence[str], groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return *groups* with those of their rules that *exprs* read, through each other too, without annotations."""
+    rules = _rules(groups)
+    return rules.only(rules.read_by(exprs))
+
+
+def _rules(groups: Iterable[Mapping[str, Any]]) -> _Rules:
+    return _Rules(tuple({**group, "rules": [silent(rule) for rule in group["rules"]]} for group in groups))
 
 
 def _written(folder: Path, tests: dict[str, Any], groups: Sequence[Mapping[str, Any]]) -> Path:
@@ -108,18 +123,18 @@ def _written(folder: Path, tests: dict[str, Any], groups: Sequence[Mapping[str, 
     return folder / "tests.yml"
 
 
-def _asked(test: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield the labels of the alerts that each expectation of *test* asks of; none where it may be any."""
-    for each in test["promql_expr_test"]:
-        found = _ASKED.findall(each["expr"])
-        yield from (dict(_EQUAL.findall(inside)) for inside in found)
-        if len(found) != len(_ALERTS.findall(each["expr"])) or not found:
-            yield {}
+def _asked(expr: str) -> list[dict[str, str]]:
+    """Return the labels of the alerts that *expr* asks of, with no labels where it may be any."""
+    found = _ASKED.findall(expr)
+    asked = [dict(_EQUAL.findall(inside)) for inside in found]
+    return asked if len(found) == len(_ALERTS.findall(expr)) else [*asked, {}]
 
 
 def _is_asked(rule: Rule, asked: Mapping[str, str]) -> bool:
+    if "alert" not in rule:
+        return False
     labels = {key: text for key, text in rule.get("labels", {}).items() if "{{" not in text}
-    fixed = labels | {"alertname": rule.get("alert")}
+    fixed = labels | {"alertname": rule["alert"]}
     return all(fixed.get(key, text) == text for key, text in asked.items())
 
 

@@ -13,10 +13,12 @@ import yaml
 
 from seawall.catalog import Catalog, load
 from seawall.generator import load_packs, render
-from seawall.generator.lean import lean
+from seawall.generator.lean import lean, read_by
 from seawall.generator.packs import Packs
+from seawall.generator.rule_files import read
 from seawall.generator.slo_rules import SHARED_ORDER
 from seawall.generator.writer import write
+from seawall.generator.yaml_out import dump
 
 TODAY = date(2026, 11, 24)
 
@@ -59,24 +61,33 @@ def verdict(
     more: Sequence[Mapping[str, Any]] = (),
     every: str = "1m",
 ) -> str:
-    """Return what promtool says of *tests* on all rules in *folder*; *more* rules are evaluated last."""
-    rules = folder.resolve() / "prometheus/rules"
-    files = sorted(rules.glob("*.yml"))
-    groups = {group["name"]: None for file in files for group in yaml.safe_load(file.read_text())["groups"]}
+    """Return what promtool says of *tests* on the rules in *folder* that they read; *more* rules are evaluated last."""
+    rules = _read_by(tests, more, folder.resolve() / "prometheus/rules")
+    groups = [group["name"] for group in rules]
     own = [name for name in groups if name.endswith("-slos")]
     shared = [name for name in groups if name.startswith("_")]
-    alerts = [name for name in groups if name not in (*own, *shared, *SHARED_ORDER)]
-    extra = folder.parent / "more.yml"
-    extra.write_text(yaml.safe_dump({"groups": [{"name": "more", "rules": list(more)}]}))
+    chain = [name for name in SHARED_ORDER if name in groups]
+    alerts = [name for name in groups if name not in (*own, *shared, *chain)]
+    played = folder.parent / "played.yml"
+    played.write_bytes(dump({"groups": [*rules, *([{"name": "more", "rules": list(more)}] if more else [])]}))
     content = {
-        "rule_files": [*map(str, files), *([str(extra)] if more else [])],
+        "rule_files": [str(played)],
         "evaluation_interval": every,
-        "group_eval_order": [*own, *shared, *SHARED_ORDER, *alerts, *(["more"] if more else [])],
+        "group_eval_order": [*own, *shared, *chain, *alerts, *(["more"] if more else [])],
         "tests": list(tests),
     }
     file = folder.parent / "scenario.yml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     return said(promtool, "test", "rules", str(file))
+
+
+def _read_by(tests: Sequence[Mapping[str, Any]], more: Sequence[Mapping[str, Any]], folder: Path) -> list[Any]:
+    """Return the groups in *folder* with the rules that are read; with all where an alert is looked at as it is sent."""
+    groups = [group for file in sorted(folder.glob("*.yml")) for group in read(file)["groups"]]
+    if any("alert_rule_test" in test for test in tests):
+        return groups
+    exprs = [each["expr"] for test in tests for each in test["promql_expr_test"]]
+    return read_by([*exprs, *(rule["expr"] for rule in more)], groups)
 
 
 def counter(*phases: tuple[int, float]) -> str:

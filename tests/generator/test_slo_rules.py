@@ -193,7 +193,7 @@ def _never_later(promtool: str, folder: Path, scenarios: Sequence[Traffic], hist
     assert verdict(promtool, folder, tests, more=rules, every="5m") == ""
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("promtool", "seed"), [("installed", 1), ("newer", 2)], indirect=["promtool"])
 def test_volume_never_delays_a_page(promtool: str, tmp_path: Path, seed: int) -> None:
     """Whatever the traffic: while the workbook's rule holds and the floor of bad events is met, so does the page.
 
