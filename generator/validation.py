@@ -19,7 +19,8 @@ def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Probl
     place = ("services", service.name)
     if service.kind not in packs.kinds:
         hint = guess(service.kind, packs.kinds)
-        yield _error(catalog, service, (*place, "kind"), f"there is no pack for kind {service.kind!r}; {hint}")
+        text = f"there is no pack for kind {service.kind!r}; {hint}; packs of your own: --templates DIR"
+        yield _error(catalog, service, (*place, "kind"), text)
         return
     yield from _part(catalog, packs.by_kind[service.kind], service)
     dialect = None

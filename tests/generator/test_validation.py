@@ -9,7 +9,7 @@ from seawall.catalog import CatalogError, Severity
 from seawall.generator import load_packs, render, validate
 
 CASES = {
-    "kind: httpp": "4:29: service \"a\": there is no pack for kind 'httpp'; did you mean 'http'?",
+    "kind: httpp": "4:29: service \"a\": there is no pack for kind 'httpp'; did you mean 'http'?; packs of your own: --templates DIR",
     "kind: seawall": "4:29: service \"a\": there is no pack for kind 'seawall'; known are ",
     "kind: http, dialect: otl": "4:44: service \"a\": unknown dialect 'otl'; did you mean 'otel'?",
     "kind: redis, slos: {availability: {objective: 99}}": "SLO 'availability': services of kind redis have no SLI of their own; write value: or total: with PromQL of your own, or remove the SLO",
