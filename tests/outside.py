@@ -104,6 +104,7 @@ def tcp(behaviour: Behaviour, context: ssl.SSLContext | None = None, port: int =
     """Accept connections on *port*, or on a free one, and give each to *behaviour* in a thread, under TLS with *context*."""
     stop = Event()
     threads: list[Thread] = []
+    clients: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", port)) as listener:
         listener.settimeout(0.05)
 
@@ -114,12 +115,14 @@ def tcp(behaviour: Behaviour, context: ssl.SSLContext | None = None, port: int =
                     threads[-1].start()
 
         def serve(client: socket.socket) -> None:
-            client.settimeout(1)
+            client.settimeout(60)  # of a slow machine; at the end of the block nothing is waited for
             with client, contextlib.suppress(OSError):
+                clients.append(client)
                 if context is None:
                     behaviour(client, stop)
                 else:
                     with context.wrap_socket(client, server_side=True) as wrapped:
+                        clients.append(wrapped)
                         behaviour(wrapped, stop)
 
         accepting = Thread(target=accept)
@@ -128,7 +131,11 @@ def tcp(behaviour: Behaviour, context: ssl.SSLContext | None = None, port: int =
             yield int(listener.getsockname()[1])
         finally:
             stop.set()
-            for thread in [accepting, *threads]:
+            accepting.join(5)
+            for client in clients:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(client, socket.SHUT_RDWR)
+            for thread in threads:
                 thread.join(5)
 
 
