@@ -30,6 +30,7 @@ _PORTS: Final = {
     "rediss": 6379,
 }
 SCHEMES: Final = frozenset(_PORTS)
+_BROKER: Final = "celery+"  # in front of the broker's own scheme
 _UNTIL_PATH: Final = re.compile(r"[/?#]")
 
 
@@ -64,7 +65,7 @@ def redact(url: str) -> str:
     authority = _authority(rest)
     if not authority or "${" in authority:
         return "unknown"
-    port = _PORTS.get(scheme.partition("+")[0].lower())
+    port = _PORTS.get(scheme.lower().removeprefix(_BROKER).partition("+")[0])
     has_port = ":" in authority.rpartition("]")[2]
     return authority if has_port or port is None else f"{authority}:{port}"
 

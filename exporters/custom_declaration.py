@@ -3,14 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from .declaration import MetricInfo, MetricType
+from .declaration import MetricInfo
 from .kinds import Kind
 
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+_TYPES: Final = ("counter", "gauge", "untyped")  # a histogram is many samples under one declaration
 _RESERVED_METRICS: Final = ("seawall_", "scrape_")
 _RESERVED_LABELS: Final = frozenset({"job", "instance"})
 
@@ -45,8 +46,8 @@ def _problem_of_metric(info: MetricInfo) -> str:
         return f"{info.name!r} is no name of a metric"
     if info.name == "up" or info.name.startswith(_RESERVED_METRICS):
         return f"{info.name} is a name of Prometheus' or Seawall's own; choose another"
-    if info.type not in get_args(MetricType):
-        return f"the type of {info.name} is none of {', '.join(get_args(MetricType))}"
+    if info.type not in _TYPES:
+        return f"the type of {info.name} is none of {', '.join(_TYPES)}"
     if not isinstance(info.meaning, str) or not info.meaning.strip():
         return f"{info.name} has no meaning; say in a sentence what it counts"
     wrong = [label for label in info.labels if not isinstance(label, str) or not _LABEL.fullmatch(label)]

@@ -1,14 +1,25 @@
 """How a collector declares what it exposes: the one source of help texts, the reference page and the contract tests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import ClassVar, Final, Literal, Protocol
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
+from prometheus_client.utils import floatToGoString
 
-MetricType = Literal["counter", "gauge", "untyped"]
+MetricType = Literal["counter", "gauge", "histogram", "untyped"]
 Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a histogram counted: how many were at most each of *bounds* and above the one before it, the rest last."""
+
+    bounds: Sequence[float]
+    counts: Sequence[int]
+    total: float
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,20 @@ class MetricInfo:
             if value is not None
         ]
         return metric
+
+    def distributions(self, values: Mapping[Labels, Distribution]) -> Metric:
+        """Return the family of a histogram, with the buckets, the sum and the count of each tuple of label values."""
+        metric = family(self.name, self.type, self.meaning)
+        for labels, value in values.items():
+            metric.samples += self._buckets(dict(zip(self.labels, labels, strict=True)), value)
+        return metric
+
+    def _buckets(self, labels: dict[str, str], value: Distribution) -> Iterator[Sample]:
+        so_far = list(accumulate(value.counts))
+        for bound, count in zip((*map(floatToGoString, value.bounds), "+Inf"), so_far, strict=True):
+            yield Sample(f"{self.name}_bucket", labels | {"le": bound}, float(count))
+        yield Sample(f"{self.name}_count", labels, float(so_far[-1]))
+        yield Sample(f"{self.name}_sum", labels, value.total)
 
 
 class _PlainCounter(str):
@@ -81,6 +106,11 @@ def counter(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:
 def gauge(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:
     """Declare a gauge."""
     return MetricInfo(name, "gauge", unit, labels, meaning)
+
+
+def histogram(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:
+    """Declare a histogram."""
+    return MetricInfo(name, "histogram", unit, labels, meaning)
 
 
 def untyped(name: str, unit: str, meaning: str, *labels: str) -> MetricInfo:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from prometheus_client import Metric
 
@@ -45,6 +45,15 @@ class ServiceCollector(Protocol):
 
     def close(self) -> None:
         """End its connections, also the one that another thread waits on."""
+        ...
+
+
+@runtime_checkable
+class LastingCollector(ServiceCollector, Protocol):
+    """One that outlives a probe which failed, for what it counted meanwhile."""
+
+    def interrupt(self) -> None:
+        """End the wait of whoever asks it, and the connection that it waits on."""
         ...
 
 

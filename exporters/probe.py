@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from seawall.catalog import Probe, SeawallError, Service
 from seawall.catalog.environment import expand
 
-from .kinds import FailedProbeError, Kind, ServiceCollector, Target
+from .kinds import FailedProbeError, Kind, LastingCollector, ServiceCollector, Target
 from .own import PROBE_DURATION, PROBE_SUCCESS
 from .redaction import secrets_of, split, without
 
@@ -35,6 +35,13 @@ class _Slot:
         collector, self.collector = self.collector, None
         if collector is not None:
             collector.close()
+
+    def give_up(self) -> None:
+        """End what hangs after a probe that failed; keep a collector that lasts."""
+        if isinstance(self.collector, LastingCollector):
+            self.collector.interrupt()
+        else:
+            self.close()
 
 
 @dataclass
@@ -94,7 +101,7 @@ class Prober:
             thread.join(max(0.0, deadline - self._clock()))
         # Held by this probe's thread or by an earlier one's: whose time is up is cut off.
         if slot.busy.locked() and self._clock() >= slot.deadline:
-            slot.close()
+            slot.give_up()
         return answer
 
     def _run(self, slot: _Slot, service: Service, kind: Kind, deadline: float, answer: _Answer) -> None:
@@ -114,7 +121,7 @@ class Prober:
             answer.found = [], without(f"{type(error).__name__}: {error}", secrets)
         finally:
             if answer.found[1] is not None:
-                slot.close()
+                slot.give_up()
             slot.busy.release()
 
     def _note(self, name: str, slot: _Slot, failure: str | None) -> None:

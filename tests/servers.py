@@ -179,7 +179,7 @@ StartExporter = Callable[..., RunningExporter]
 
 
 _KINDS: Final = {
-    **{kind: kind for kind in ("memcached", "mongodb", "mysql", "pgbouncer", "postgres", "rabbitmq")},
+    **{kind: kind for kind in ("celery", "memcached", "mongodb", "mysql", "pgbouncer", "postgres", "rabbitmq")},
     **dict.fromkeys(("nginx", "varnish"), "http-cache"),
 }
 

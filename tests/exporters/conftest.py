@@ -1,5 +1,6 @@
 """Real servers for the exporter's tests."""
 
+from celery_apps import celery_on
 from memcached import start_memcached
 from mongodb import start_ferretdb
 from mysql import start_mysql
@@ -9,6 +10,7 @@ from rabbitmq import start_rabbitmq
 from servers import promtool, start_exporter, start_redis
 
 __all__ = [
+    "celery_on",
     "postgres",
     "promtool",
     "start_exporter",

@@ -10,7 +10,7 @@ from servers import StartExporter, StartRedis, get
 
 pytestmark = pytest.mark.e2e
 
-# Names of node_exporter and of the exporters of PostgreSQL, Memcached, Varnish and NGINX, kept so that their dashboards and rules work.
+# Names of node_exporter and of the exporters of PostgreSQL, Memcached, Varnish, NGINX and Celery, kept so that their dashboards and rules work.
 _PLAIN: Final = (
     r"stat_archiver_(archived|failed)_count|stat_database_(?!active)\w+|stat_user_tables_\w+|stat_wal_receiver_\w+"
 )
@@ -20,6 +20,7 @@ INHERITED: Final = {
     'non-histogram and non-summary metrics should not have "_count" suffix': (
         r"pg_(locks|stat_activity|stat_archiver_(archived|failed)|stat_user_tables_(auto)?(vacuum|analyze))_count"
         r"|mongodb_ss_metrics_repl_buffer_count"
+        r"|celery_active_(consumer|process|worker)_count"
     ),
     "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+|mongodb_\w+",
     "metric names should not contain abbreviated units": r"varnish_main_s_\w+|mongodb_ss_extra_info_\w+",

@@ -64,7 +64,7 @@ def test_the_help_has_an_example_and_the_exit_codes() -> None:
 @pytest.mark.e2e
 def test_the_acl_of_the_page_is_enough_and_no_more(start_redis: StartRedis, start_exporter: StartExporter) -> None:
     """On a cluster's node, which is asked most: every query succeeds, and no command was refused."""
-    acl, _ = re.findall(r"^ACL (SETUSER .*)$", PAGE.read_text(), re.MULTILINE)
+    acl, *_ = re.findall(r"^ACL (SETUSER .*)$", PAGE.read_text(), re.MULTILINE)
     server = start_redis("--cluster-enabled", "yes")
     assert server.cli("acl", *acl.split()) == "OK"
     user, password = acl.split()[1], acl.split()[3].removeprefix(">")

@@ -23,6 +23,7 @@ SERVICES: Final = {
     "http-slo": "targets: ['a:1'], slos: {availability: {objective: 99.9}, latency: {objective: 95, under: 300ms}}",
     "worker": "targets: ['a:1']",
     "worker-slo": "targets: ['a:1'], slos: {availability: {objective: 99}}",
+    "celery": "url: 'celery+redis://a:6379'",
     "redis": "url: 'redis://a:6379'",
     "memcached": "url: 'memcached://a:11211'",
     "mysql": "url: 'mysql://a:3306'",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from celery_apps import celery_by_celery_exporter, celery_by_seawall, celery_on
 from memcached import start_memcached
 from mongodb import mongodb_by_seawall, start_ferretdb
 from mysql import mysqls, start_mysql
@@ -22,6 +23,9 @@ from seawall.catalog import load
 from seawall.generator import load_packs, render
 
 __all__ = [
+    "celery_by_celery_exporter",
+    "celery_by_seawall",
+    "celery_on",
     "mongodb_by_seawall",
     "mysqls",
     "postgres",
@@ -71,6 +75,8 @@ services:
   pgbouncer-scraped: {kind: pgbouncer, team: ops, targets: ["n:9127"]}
   http-cache-probed: {kind: http-cache, team: ops, url: "nginx://m/stub_status?log=/var/log/nginx/cache.json"}
   http-cache-scraped: {kind: http-cache, team: ops, targets: ["n:9131"]}
+  celery-probed: {kind: celery, team: ops, url: "celery+redis://o:6379/0"}
+  celery-scraped: {kind: celery, team: ops, targets: ["p:9808"]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -122,6 +128,7 @@ def _kind(path: str) -> str:
         (
             word
             for word in (
+                "celery",
                 "http-cache",
                 "http",
                 "worker",

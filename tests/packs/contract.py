@@ -21,6 +21,14 @@ MISSING: Final = {
     ("mysqld_exporter", "seawall_mysql_oldest_transaction_age_seconds"): "it tells nothing of transactions",
     ("mysqld_exporter", "mysql_info_schema_innodb_tablespace_allocated_size_bytes"): "it knows no MariaDB from 10.5 on",
 }
+MISSING |= {
+    (
+        "celery_exporter",
+        f"seawall_celery_worker_{name}",
+    ): "Seawall's own, beside which the rules read its names or are silent"
+    for name in ("processed_total", "processes", "task_events")
+}
+MISSING["celery_exporter", "celery_up"] = "where it is scraped, up says the same"
 _SOURCE: Final = frozenset({"master_host", "master_uuid", "channel_name", "connection_name"})
 # What other versions of an exporter call it, which is read beside the name here.
 OLDER: Final[dict[str, Labels]] = {

@@ -365,6 +365,8 @@ SOURCES: Final = [
     ("mongodb", "seawall"),
     ("mysql", "seawall"),
     *([("mysql", "mysqld_exporter")] if shutil.which("prometheus-mysqld-exporter") else []),
+    ("celery", "seawall"),
+    ("celery", "celery_exporter"),
     ("http-cache", "seawall"),
     ("memcached", "seawall"),
     ("memcached", "memcached_exporter"),
