@@ -3,7 +3,7 @@
 from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
 from .environment import SCHEMES, MissingVariableError, expand, redact
 from .exporter_access import ExporterAccess
-from .files import files_of
+from .files import Instead, files_of, fingerprint
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
 from .moments import instant
@@ -28,6 +28,7 @@ __all__ = [
     "ExporterAccess",
     "Hours",
     "HoursRange",
+    "Instead",
     "Maintenance",
     "MissingVariableError",
     "Mitigation",
@@ -48,6 +49,7 @@ __all__ = [
     "Team",
     "expand",
     "files_of",
+    "fingerprint",
     "instant",
     "json_schema",
     "load",

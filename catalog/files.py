@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -32,17 +33,41 @@ class Source:
     merged: frozenset[Steps] = frozenset()
 
 
-def read(path: Path) -> Source:
+Instead = Mapping[Path, Path | None]
+"""What is read in place of a catalog's files; None leaves the file out."""
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+"""What differs as soon as the files of a catalog do: name, inode, size and time of each."""
+
+
+def read(path: Path, instead: Instead) -> Source:
     """Return what the file or the folder at *path* holds; raise CatalogError where there is nothing to read."""
     files = files_of(path)
     joiner = _Joiner(str(path), [str(file) for file in files])
     for number, file in enumerate(files, start=1):
-        if file != path and not _is_plain(file):
+        where = instead.get(file, file)
+        if where is None:
+            continue
+        if where != path and not _is_plain(where):
             said = "this is no regular file; move it out of the catalog's folder, or give it another ending"
             joiner.refuse(_refused(file, said))
             continue
-        joiner.add(file, number)
+        joiner.add(file, number, where)
     return joiner.source()
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Return what tells whether the catalog at *path* has changed; a few system calls, and it never raises."""
+    # The folder itself is among them: a file that was renamed over another changes it.
+    return tuple(sorted(_stats((path, *(_named(path) if path.is_dir() else ())))))
+
+
+def _stats(files: tuple[Path, ...]) -> Iterator[tuple[str, int, int, int]]:
+    for file in files:
+        try:
+            stat = file.stat()
+        except OSError:  # it went away between the listing and now, or it is a link to nothing
+            continue
+        yield str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def files_of(path: Path) -> list[Path]:
@@ -58,12 +83,13 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _below(folder: Path) -> list[Path]:
-    found = []
+    return [file for file in _named(folder) if not _is_rendered(file)]
+
+
+def _named(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        files = [Path(parent, name) for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
-        found += [file for file in files if not _is_rendered(file)]
-    return found
+        yield from (Path(parent, name) for name in names if name.endswith(_SUFFIXES) and not name.startswith("."))
 
 
 def _is_plain(file: Path) -> bool:
@@ -98,10 +124,11 @@ class _Joiner:
         self._merged: set[Steps] = set()
         self._owned: set[str] = set()
 
-    def add(self, file: Path, number: int) -> None:
+    def add(self, file: Path, number: int, where: Path) -> None:
+        """Add what *where* holds as the file that is called *file*."""
         name = str(file)
         try:
-            document = read_document(_text(file), name, number)
+            document = read_document(_text(file, where), name, number)
         except CatalogError as error:
             self.refuse(error)
             return
@@ -160,9 +187,9 @@ class _Joiner:
         self._problems.append(Problem(places.of_key(("second",)), about(path, said)))
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, where: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with where.open("rb") as opened:
             raw = opened.read(_LARGEST + 1)
     except OSError as error:
         raise _refused(file, f"this file cannot be read ({error.strerror}); mend its permissions or its link") from None

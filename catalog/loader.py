@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from .complete import complete
 from .exporter_access import check_exporter_access
 from .fields import NAME, RULES, Model
-from .files import Source, read
+from .files import Instead, Source, read
 from .findings import Findings
 from .model import Campaign, Catalog, Defaults, StackNotify, Team
 from .probing import check_probe
@@ -25,12 +25,13 @@ M = TypeVar("M", bound=Model)
 _NAME: Final = re.compile(NAME)
 
 
-def load(path: Path, *, today: date | None = None) -> Catalog:
+def load(path: Path, *, today: date | None = None, instead: Instead | None = None) -> Catalog:
     """Return the catalog at *path*, a file or a folder; raise CatalogError with every problem in it.
 
-    *today* (default: the local date) decides which overrides have lapsed.
+    *today* (default: the local date) decides which overrides have lapsed. What *instead* maps one of the files to is
+    read in its place, under the name of that file.
     """
-    source = read(path)
+    source = read(path, instead or {})
     catalog = _Loading(source, today or date.today()).catalog()
     catalog._source = str(path)
     return catalog

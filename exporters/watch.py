@@ -2,16 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Final
 
-from seawall.catalog import Catalog, CatalogError, load
+from seawall.catalog import Catalog, CatalogError, fingerprint, load
 
 _log: Final = logging.getLogger(__name__)
-
-Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
 class CatalogWatch:
@@ -23,7 +21,7 @@ class CatalogWatch:
         self._path = path
         self._read = read
         self._clock = clock
-        self._seen = _fingerprint(path)
+        self._seen = fingerprint(path)
         self.catalog = read(path)
         self.loaded_at = clock()
         self.is_current = True
@@ -36,10 +34,10 @@ class CatalogWatch:
 
     def refresh(self) -> bool:
         """Read the catalog again if its files differ from when it was last read; return whether a new one serves."""
-        fingerprint = _fingerprint(self._path)
-        if fingerprint == self._seen:
+        found = fingerprint(self._path)
+        if found == self._seen:
             return False
-        self._seen = fingerprint
+        self._seen = found
         try:
             self.catalog = self._read(self._path)
         except CatalogError as error:
@@ -54,17 +52,3 @@ class CatalogWatch:
         self.loaded_at, self.is_current = self._clock(), True
         _log.info("read the catalog again: %d services", len(self.catalog.services))
         return True
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    return tuple(sorted(_stats(path)))
-
-
-def _stats(path: Path) -> Iterator[tuple[str, int, int, int]]:
-    # The folder itself is among them: a file that was renamed over another changes it.
-    for file in (path, *(path.rglob("*") if path.is_dir() else ())):
-        try:
-            stat = file.stat()
-        except OSError:  # it went away between the listing and now, or it is a link to nothing
-            continue
-        yield str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns

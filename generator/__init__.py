@@ -2,14 +2,16 @@
 
 from .addresses import Addresses
 from .check import Finding, check
+from .endings import ends_tidily
 from .model import Alert, Artifact, Panel, Query, ServiceView
 from .packs import Pack, Packs, load_packs
 from .render import PARTS, STACK, iterate, render, view
+from .runs import scratch
 from .sources import PackError
 from .text import TemplateError
-from .tools import TOOL_NAMES, cache_folder, find_tool, find_tools
+from .tools import TOOL_NAMES, cache_folder, find_tool, find_tools, passed_folder
 from .validation import validate
-from .writer import Written, current, write
+from .writer import Written, current, serves, write
 
 __all__ = [
     "PARTS",
@@ -30,11 +32,15 @@ __all__ = [
     "cache_folder",
     "check",
     "current",
+    "ends_tidily",
     "find_tool",
     "find_tools",
     "iterate",
     "load_packs",
+    "passed_folder",
     "render",
+    "scratch",
+    "serves",
     "validate",
     "view",
     "write",

@@ -11,13 +11,15 @@ from seawall.catalog import Catalog
 class Addresses:
     """The stack's own addresses as Prometheus and Alertmanager reach them.
 
-    *exporter_client* is what Prometheus presents to the exporter: its ``scheme``, ``basic_auth`` and ``tls_config``.
+    *watch* is None where no ``seawall watch`` runs. *exporter_client* is what Prometheus presents to the exporter: its
+    ``scheme``, ``basic_auth`` and ``tls_config``.
     """
 
     prometheus: str = f"localhost:{conventions.PROMETHEUS_PORT}"
     alertmanager: str = f"localhost:{conventions.ALERTMANAGER_PORT}"
     exporter: str = f"localhost:{conventions.EXPORTER_PORT}"
     portal: str = f"localhost:{conventions.PORTAL_PORT}"
+    watch: str | None = field(default=None, kw_only=True)
     exporter_client: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     @property

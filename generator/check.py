@@ -16,6 +16,7 @@ from .alike import alike
 from .lean import RULES, lean
 from .model import ServiceView
 from .packs import Packs
+from .passed import Passed
 from .promql_text import TOO_LARGE, too_large
 from .render import view
 from .routing import routing_warnings
@@ -54,12 +55,14 @@ def check(
     tools: Mapping[str, Path | None],
     require_tools: bool = False,
     every_proof: bool = False,
+    passed: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> list[Finding]:
     """Return everything that is wrong with what *folder* holds for *catalog*.
 
     *tools* maps promtool and amtool to their paths. A missing tool is a warning that names what went unchecked; with
-    *require_tools* it is an error. Proofs that differ in names alone are run once, with *every_proof* each one is.
+    *require_tools* it is an error. Proofs that differ in names alone are run once, and those not at all that the folder
+    *passed* knows to hold; with *every_proof* each one is run.
     """
     findings = [*_catalog_findings(catalog, packs)]
     progress(f"parsing the expressions of {counted(len(catalog.services), 'service')}")
@@ -74,7 +77,8 @@ def check(
             if tool is None:
                 findings.append(_missing(name, require=require_tools))
             elif name == "promtool":
-                promtool = _Promtool(tool_runs, tool, folder, progress)
+                held = Passed(None if every_proof else passed, tool)
+                promtool = _Promtool(tool_runs, tool, folder, held, progress)
                 findings += promtool.findings(catalog, require=require_tools, every=every_proof)
             else:
                 findings += _amtool(tool_runs, tool, folder, progress)
@@ -118,8 +122,9 @@ def _parse(what: str, expr: str) -> Iterator[Finding]:
 class _Promtool:
     """promtool, and the *folder* that it reads."""
 
-    def __init__(self, tool_runs: Runs, tool: Path, folder: Path, progress: Progress) -> None:
+    def __init__(self, tool_runs: Runs, tool: Path, folder: Path, passed: Passed, progress: Progress) -> None:
         self._runs, self._tool, self._folder, self._progress = tool_runs, str(tool), folder, progress
+        self._passed = passed
 
     def findings(self, catalog: Catalog, *, require: bool, every: bool) -> Iterator[Finding]:
         rules = sorted((self._folder / conventions.RULES_DIR).glob("*.yml"))
@@ -154,15 +159,18 @@ class _Promtool:
             if number * _TOLD // len(groups) > (number - 1) * _TOLD // len(groups) and number < len(groups):
                 self._progress(f"promtool test rules on {len(groups)} files: {number} done")
             yield from found
+        self._passed.forget_the_oldest()
 
     def _test(self, files: Sequence[Path]) -> list[Finding]:
         first, *others = files
         stands = f" (and {counted(len(others), 'file')} like it: {_few(others)})" if others else ""
         with scratch("proofs") as folder:
-            asked = [str(file) for file in lean(first, folder)]
-            found = list(
-                _run(self._runs, f"promtool test rules {first.name}{stands}", [self._tool, "test", "rules", *asked])
-            )
+            files_of_tests = [file for file in lean(first, folder) if not self._passed.holds(file)]
+            asked = [str(file) for file in files_of_tests]
+            command = [self._tool, "test", "rules", *asked]
+            found = list(_run(self._runs, f"promtool test rules {first.name}{stands}", command)) if asked else []
+            for file in files_of_tests if not found else ():
+                self._passed.note(file)
         return [replace(each, message=_named(each.message, asked, first)) for each in found]
 
 

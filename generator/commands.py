@@ -1,5 +1,6 @@
 """The commands of the generator: render, check, diff, explain, init."""
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from .questions import Answers, first_catalog
 from .render import PARTS, iterate
 from .runs import scratch
 from .text import counted
-from .tools import find_tool, find_tools
+from .tools import find_tool, find_tools, passed_folder
 from .validation import validate
 from .writer import Written, current, write
 
@@ -108,7 +109,7 @@ def _summary(written: Written, out: Path) -> str:
 @click.command()
 @_common
 @click.option("--require-tools", is_flag=True, help="A missing promtool or amtool is an error.")
-@click.option("--every-proof", is_flag=True, help="Run proofs that differ in names alone, too.")
+@click.option("--every-proof", is_flag=True, help="Run those proofs too that differ in names alone, or held before.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @ends_tidily
 def check(
@@ -140,6 +141,7 @@ def check(
             tools=tools,
             require_tools=require_tools,
             every_proof=every_proof,
+            passed=passed_folder(os.environ),
             progress=_progress,
         )
     for finding in findings:

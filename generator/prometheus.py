@@ -57,6 +57,7 @@ def _own_jobs(addresses: Addresses) -> list[dict[str, Any]]:
         "seawall-alertmanager": addresses.alertmanager,
         conventions.EXPORTER_JOB: addresses.exporter,
         "seawall-portal": addresses.portal,
+        **({conventions.WATCH_JOB: addresses.watch} if addresses.watch else {}),
     }
     clients = {conventions.EXPORTER_JOB: addresses.exporter_client}
     return [

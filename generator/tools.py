@@ -15,11 +15,16 @@ TOOL_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Return where fetched tools are kept: ``$XDG_CACHE_HOME/seawall``, else ``~/.cache/seawall``."""
+def cache_folder(environment: Mapping[str, str], name: str = "tools") -> Path:
+    """Return where *name* is kept: below ``$XDG_CACHE_HOME/seawall``, else ``~/.cache/seawall``."""
     base = environment.get("XDG_CACHE_HOME")
     home = Path(environment.get("HOME") or "~").expanduser()
-    return (Path(base) if base and Path(base).is_absolute() else home / ".cache") / "seawall" / "tools"
+    return (Path(base) if base and Path(base).is_absolute() else home / ".cache") / "seawall" / name
+
+
+def passed_folder(environment: Mapping[str, str]) -> Path:
+    """Return where it is kept which proofs held."""
+    return cache_folder(environment, "proofs")
 
 
 def find_tool(name: str, environment: Mapping[str, str] | None = None) -> Path | None:

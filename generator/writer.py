@@ -74,6 +74,11 @@ def _write(artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path],
     return written
 
 
+def serves(folder: Path) -> bool:
+    """Return whether *folder* holds a set that was rendered; raise SeawallError where its link is somebody else's."""
+    return bool(_serving(folder))
+
+
 def current(folder: Path) -> dict[str, bytes]:
     """Return what *folder* serves, by relative path; empty where nothing was written yet.
 

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from seawall.conventions import INBOX_PATH, RUNBOOKS_PATH, SERVICES_PATH, WEBHOOK_PATH
+from seawall.conventions import FOLLOWED, INBOX_PATH, RUNBOOKS_PATH, SERVICES_PATH, WEBHOOK_PATH
 
 from . import api, handlers
 from .context import Portal
@@ -62,7 +62,7 @@ def create_app(
     portal = Portal(
         settings=settings,
         store=store,
-        source=CatalogSource(settings.catalog, views, clock),
+        source=CatalogSource(settings.catalog, views, clock, settings.build / FOLLOWED),
         prometheus=Prometheus(client, settings.prometheus, settings.query_timeout, clock),
         runbooks=Runbooks(settings.build),
         metrics=PortalMetrics(),

@@ -1,20 +1,19 @@
 """The catalog as it stands on disk: read again when it changes, the last good one kept when it breaks."""
 
 import asyncio
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from seawall.catalog import Catalog, SeawallError, load
+from seawall.catalog import Catalog, SeawallError, fingerprint, load
 from seawall.generator.model import ServiceView
 
 Views = Callable[[Catalog, str], ServiceView]
 _LOOK_EVERY: Final = 1.0  # seconds between two looks at the files
 _VIEWS_KEPT: Final = 256
-
-Signature = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,15 @@ class Snapshot:
 
 
 class CatalogSource:
-    """Follows the catalog at *path*; *clock* returns seconds of any monotonic kind."""
+    """Follows the catalog at *path*; *clock* returns seconds of any monotonic kind.
 
-    def __init__(self, path: Path, views: Views, clock: Callable[[], float]) -> None:
-        self._path, self._views, self._clock = path, views, clock
+    *followed* is where ``seawall watch`` says what it holds back: the catalog that it lets serve is a good one.
+    """
+
+    def __init__(self, path: Path, views: Views, clock: Callable[[], float], followed: Path) -> None:
+        self._path, self._views, self._clock, self._followed = path, views, clock, followed
         self._lock = asyncio.Lock()
-        self._seen: Signature | None = None
+        self._seen: object = None
         self._looked = float("-inf")
         self._snapshot = self._of(Catalog(seawall=1), loaded=False)
 
@@ -54,12 +56,13 @@ class CatalogSource:
             return self._snapshot
 
     def _look(self) -> None:
-        signature = _signature(self._path)
-        if signature == self._seen:
+        problem = _told(self._followed)
+        found = (fingerprint(self._path), problem)
+        if found == self._seen:
             return
-        self._seen = signature
+        self._seen = found
         try:
-            self._snapshot = self._of(load(self._path), loaded=True)
+            self._snapshot = replace(self._of(load(self._path), loaded=True), problem=problem)
         except (SeawallError, OSError, ValueError) as error:
             last = self._snapshot
             self._snapshot = Snapshot(last.catalog, last.view, last.loaded, str(error) or type(error).__name__)
@@ -72,9 +75,10 @@ class CatalogSource:
         return Snapshot(catalog, view, loaded)
 
 
-def _signature(path: Path) -> Signature:
+def _told(followed: Path) -> str:
+    """Return what ``seawall watch`` says is wrong with the catalog; nothing where it does not run."""
     try:
-        files = sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]
-        return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file in files for stat in [file.stat()])
-    except OSError:
-        return ()
+        told = json.loads(followed.read_text(encoding="utf-8"))
+        return "\n".join(str(problem) for problem in told["problems"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -31,6 +31,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Servers": {
         "exporter": ("seawall.exporters.commands:exporter", "Serve the metrics of this host and of probed services."),
         "portal": ("seawall.portal.commands:portal", "Serve services, runbooks and the alert inbox."),
+        "watch": ("seawall.stack.watch:watch", "Render a catalog whenever it changes."),
     },
     "Applications": {
         "doctor": ("seawall.doctor:doctor", "List what of an application is counted, and what twice."),

@@ -10,6 +10,7 @@ ALERTMANAGER_PORT: Final = 9093
 METRICS_PORT: Final = 9464
 EXPORTER_PORT: Final = 9879
 PORTAL_PORT: Final = 8800
+WATCH_PORT: Final = 8801
 
 # Paths of the portal; the generator writes links to them, the portal serves them.
 RUNBOOKS_PATH: Final = "/runbooks"
@@ -20,6 +21,7 @@ WEBHOOK_PATH: Final = "/api/v1/alertmanager"
 # The stack itself, as a pseudo-service: the owner of the Watchdog and of the exporter's own alerts.
 STACK_SERVICE: Final = "seawall"
 EXPORTER_JOB: Final = "seawall-exporter"
+WATCH_JOB: Final = "seawall-watch"
 PORTAL_RECEIVER: Final = "seawall-portal"
 WATCHDOG: Final = "Watchdog"
 
@@ -42,6 +44,9 @@ DASHBOARDS_DIR: Final = "grafana/dashboards"
 RUNBOOKS_DIR: Final = "runbooks"
 SERVICES_DIR: Final = "services"
 SHARED_RULES: Final = "_shared"
+# What `seawall watch` keeps beside it: the catalog that all this is of, and how its last look at the files went.
+CATALOG_DIR: Final = "catalog"
+FOLLOWED: Final = ".followed.json"
 
 GRAFANA_DATASOURCE_UID: Final = "seawall-prometheus"
 _UID_LIMIT: Final = 40  # Grafana refuses longer ones

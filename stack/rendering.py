@@ -1,6 +1,7 @@
 """From the catalog to the stack's build folder: rendered, checked with the real tools, and only then served."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seawall.catalog import Catalog, SeawallError, Severity, files_of, load
-from seawall.generator import Addresses, Finding, check, load_packs, render, write
+from seawall.generator import Addresses, Artifact, Finding, Packs, Written, check, passed_folder, render, write
 
 from .components import PORTS
 from .layout import Layout
@@ -29,11 +30,15 @@ class Source:
 
     def fingerprint(self, *options: object) -> str:
         """Return a digest of every file of the catalog and the templates, and of *options*."""
-        digest = hashlib.sha256(repr(options).encode())
-        for root in (self.catalog, self.templates):
-            for file in _files(root):
-                digest.update(repr((str(file), hashlib.sha256(_bytes(file)).digest())).encode())
-        return digest.hexdigest()
+        return hashlib.sha256(repr((options, digest(self.catalog), digest(self.templates))).encode()).hexdigest()
+
+
+def digest(root: Path | None) -> str:
+    """Return a digest of every file at *root*, which is a file, a folder, or None."""
+    found = hashlib.sha256()
+    for file in _files(root):
+        found.update(repr((str(file), hashlib.sha256(_bytes(file)).digest())).encode())
+    return found.hexdigest()
 
 
 def _files(root: Path | None) -> list[Path]:
@@ -84,27 +89,42 @@ def load_source(source: Source, ports: Mapping[str, int]) -> Catalog:
     return catalog.model_copy(update={"defaults": catalog.defaults.model_copy(update=changes)})
 
 
+@dataclass(frozen=True)
+class Built:
+    """What a build did, and the warnings of its checks."""
+
+    written: Written
+    findings: tuple[Finding, ...]
+
+
 def build(
-    catalog: Catalog, source: Source, folder: Path, addresses: Addresses, tools: Mapping[str, Path] | None, tell: Tell
-) -> list[Finding]:
-    """Make *folder* hold what *catalog* renders to; return the warnings.
+    catalog: Catalog,
+    packs: Packs,
+    folder: Path,
+    addresses: Addresses,
+    tools: Mapping[str, Path] | None,
+    tell: Tell,
+    more: Sequence[Artifact] = (),
+) -> Built:
+    """Make *folder* hold what *catalog* renders to, and *more*.
 
     Raise CheckError, and leave *folder* as it was, where the checks fail. *tools* are promtool and amtool; None leaves
     out the checks.
     """
-    packs = load_packs(source.templates)
     findings: list[Finding] = []
 
     def verify(candidate: Path) -> None:
         if tools is not None:
-            findings.extend(check(catalog, packs, candidate, tools=tools, progress=tell))
+            findings.extend(
+                check(catalog, packs, candidate, tools=tools, passed=passed_folder(os.environ), progress=tell)
+            )
             _require_no_errors(findings)
 
     tell(f"rendering {len(catalog.services)} services")
-    artifacts = render(catalog, packs, addresses)
-    if write(artifacts, folder, verify).is_unchanged:
+    written = write([*render(catalog, packs, addresses), *more], folder, verify)
+    if written.is_unchanged:
         verify(folder)  # it may have been written without the checks
-    return findings
+    return Built(written, tuple(findings))
 
 
 def _require_no_errors(findings: Sequence[Finding]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from seawall.catalog import Catalog, SeawallError
-from seawall.generator import Finding
+from seawall.generator import Finding, load_packs
 
 from .binaries import provide_tools
 from .components import PORTS, Setting, addresses, components, retention_days
@@ -75,7 +75,7 @@ class _Rendered:
 
     source: Source
     catalog: Catalog
-    findings: list[Finding]
+    findings: tuple[Finding, ...]
     broken: str = ""
 
 
@@ -96,7 +96,7 @@ def _start(request: Request, environment: Mapping[str, str], tell: Callable[[str
     )
     tell(f"starting {len(processes)} processes")
     state = _run(layout, plan, request.seconds, watch)
-    return Outcome("started", state, plan, tuple(rendered.findings), broken=rendered.broken)
+    return Outcome("started", state, plan, rendered.findings, broken=rendered.broken)
 
 
 def _render_or_keep(request: Request, tools: Mapping[str, Path], tell: Callable[[str], None]) -> _Rendered:
@@ -116,8 +116,9 @@ def _render_or_keep(request: Request, tools: Mapping[str, Path], tell: Callable[
 def _render(request: Request, source: Source, tools: Mapping[str, Path], tell: Callable[[str], None]) -> _Rendered:
     catalog = load_source(source, request.ports)
     checkers = tools if request.check else None
-    findings = build(catalog, source, request.layout.build, addresses(request.ports), checkers, tell)
-    return _Rendered(source, catalog, findings)
+    packs = load_packs(source.templates)
+    built = build(catalog, packs, request.layout.build, addresses(request.ports), checkers, tell)
+    return _Rendered(source, catalog, built.findings)
 
 
 def _run(layout: Layout, plan: Plan, seconds: float, watch: Watch) -> StackState:
@@ -155,7 +156,7 @@ def _reload(
     keep(request.source, request.layout)
     plan.write(request.layout.plan)
     reload(request.layout)
-    return Outcome("reloaded", state, plan, tuple(findings))
+    return Outcome("reloaded", state, plan, findings)
 
 
 def _setting(request: Request, catalog: Catalog, tools: Mapping[str, Path]) -> Setting:
