@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from seawall.conventions import FOLLOWED
 from seawall.portal.settings import Settings
 
 from .conftest import Clock, Site, notified, webhook
@@ -133,6 +134,18 @@ def test_a_catalog_that_breaks_leaves_the_last_good_one_in_use(site: Site) -> No
     assert re.search(r"catalog\.yaml:\d+:\d+: .*knid", broken)
     assert "Takes the money." in broken
     site.settings.catalog.write_text(good + "\n")
+    site.clock.seconds += 2
+    assert "The catalog is broken" not in page(site, "/").text
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"problems": 7}', "\x00"])
+def test_what_watch_holds_back_is_told_on_every_page(site: Site, text: str) -> None:
+    """The catalog that serves is whole; what says otherwise, and is no such word, is no problem."""
+    followed = site.settings.build / FOLLOWED
+    followed.write_text('{"problems": ["web.yaml:3:1: <b>unknown</b> key"], "held_back": ["web.yaml"]}')
+    site.clock.seconds += 2
+    assert "web.yaml:3:1: &lt;b&gt;unknown&lt;/b&gt; key" in page(site, "/").text
+    followed.write_text(text)
     site.clock.seconds += 2
     assert "The catalog is broken" not in page(site, "/").text
 
