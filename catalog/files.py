@@ -64,10 +64,10 @@ def fingerprint(path: Path) -> Fingerprint:
 def _stats(files: tuple[Path, ...]) -> Iterator[tuple[str, int, int, int]]:
     for file in files:
         try:
-            stat = file.stat()
+            found = file.stat()
         except OSError:  # it went away between the listing and now, or it is a link to nothing
             continue
-        yield str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns
+        yield str(file), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def files_of(path: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """A folder follows its catalog: what is good serves soon, what is broken is held back and told."""
 
 import json
+import os
 import stat
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -130,6 +131,14 @@ def test_a_new_file_that_is_broken_is_left_out(place: Place) -> None:
     """There is no older copy of it."""
     place.write("more.yaml", BROKEN[0])
     assert (str(place.catalog / "more.yaml"),) == place.settle().held_back
+    assert {"web", "db"} == place.services
+
+
+def test_a_pipe_is_left_out(place: Place) -> None:
+    """Nobody waits for who writes to it."""
+    os.mkfifo(place.catalog / "pipe.yaml")
+    found = place.settle()
+    assert (str(place.catalog / "pipe.yaml"),) == found.held_back
     assert {"web", "db"} == place.services
 
 
