@@ -15,6 +15,8 @@ _PORTS: Final = {
     "dns": 53,
     "http": 80,
     "https": 443,
+    "kafka": 9092,
+    "kafkas": 9092,
     "mariadb": 3306,
     "memcached": 11211,
     "mongodb": 27017,

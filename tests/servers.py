@@ -179,7 +179,9 @@ StartExporter = Callable[..., RunningExporter]
 
 
 _KINDS: Final = {
-    **{kind: kind for kind in ("celery", "memcached", "mongodb", "mysql", "pgbouncer", "postgres", "rabbitmq")},
+    **{
+        kind: kind for kind in ("celery", "kafka", "memcached", "mongodb", "mysql", "pgbouncer", "postgres", "rabbitmq")
+    },
     **dict.fromkeys(("nginx", "varnish"), "http-cache"),
 }
 

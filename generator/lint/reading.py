@@ -30,7 +30,7 @@ _GAUGES: Final = re.compile(
 )
 # Levels whose names end as those of counters do.
 _MISNAMED: Final = re.compile(
-    r".*_(offline|online|uptime_seconds|capacity|capacity_bytes|hdfs_bytes|nodes|limit)_total"
+    r".*_((offline|online|uptime_seconds|capacity|capacity_bytes|hdfs_bytes|nodes|limit)_total|(lag|offset)_sum)"
 )
 _PARTS: Final = ("_bucket", "_count", "_sum", "_total", "_created")
 

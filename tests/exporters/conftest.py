@@ -1,6 +1,7 @@
 """Real servers for the exporter's tests."""
 
 from celery_apps import celery_on
+from kafka import start_kafka
 from memcached import start_memcached
 from mongodb import start_ferretdb
 from mysql import start_mysql
@@ -15,6 +16,7 @@ __all__ = [
     "promtool",
     "start_exporter",
     "start_ferretdb",
+    "start_kafka",
     "start_memcached",
     "start_mysql",
     "start_pgbouncer",

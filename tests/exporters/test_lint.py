@@ -10,7 +10,7 @@ from servers import StartExporter, StartRedis, get
 
 pytestmark = pytest.mark.e2e
 
-# Names of node_exporter and of the exporters of PostgreSQL, Memcached, Varnish, NGINX and Celery, kept so that their dashboards and rules work.
+# Names of node_exporter and of the exporters of PostgreSQL, Memcached, Varnish, NGINX, Celery and Kafka, kept so that their dashboards and rules work.
 _PLAIN: Final = (
     r"stat_archiver_(archived|failed)_count|stat_database_(?!active)\w+|stat_user_tables_\w+|stat_wal_receiver_\w+"
 )
@@ -22,6 +22,7 @@ INHERITED: Final = {
         r"|mongodb_ss_metrics_repl_buffer_count"
         r"|celery_active_(consumer|process|worker)_count"
     ),
+    'non-histogram and non-summary metrics should not have "_sum" suffix': r"kafka_consumergroup_(lag|current_offset)_sum",
     "metric names should be written in 'snake_case' not 'camelCase'": r"node_(memory|netstat)_\w+|mongodb_\w+",
     "metric names should not contain abbreviated units": r"varnish_main_s_\w+|mongodb_ss_extra_info_\w+",
     'use base unit "bytes" instead of "bits"': r"node_entropy_(available|pool_size)_bits",

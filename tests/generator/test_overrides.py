@@ -27,6 +27,7 @@ SERVICES: Final = {
     "redis": "url: 'redis://a:6379'",
     "memcached": "url: 'memcached://a:11211'",
     "mysql": "url: 'mysql://a:3306'",
+    "kafka": "url: 'kafka://a:9092'",
     "rabbitmq": "url: 'rabbitmq://a:15692'",
     "http-cache": "url: 'varnish://localhost?log=/var/log/varnish/cache.json'",
     "postgres": "url: 'postgresql://a:5432'",

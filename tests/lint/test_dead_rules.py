@@ -93,6 +93,9 @@ ALIVE: Final[dict[str, dict[str, Any]]] = {
     "both names of a lag": {"expr": "(pg_replication_lag_seconds or pg_replication_lag) > 10"},
     "a flag that missed scrapes do not hide": {"expr": "max_over_time(config_last_reload_successful[5m]) == 0"},
     "a mean of what was just measured": {"expr": "rate(read_seconds_sum[5m]) / rate(read_seconds_count[5m]) > 1"},
+    "how far groups are behind": {
+        "expr": "deriv(kafka_consumergroup_lag_sum[15m]) > 1 and kafka_consumergroup_lag_sum > 9"
+    },
     "how many sessions there are": {"expr": "sum by (job) (pg_stat_activity_count) > 90"},
     "how many series of a counter": {"expr": 'count by (job) (node_cpu_seconds_total{mode="idle"}) > 64'},
     "a counter and itself an hour ago": {"expr": "orders_total - orders_total offset 1h > 1000"},

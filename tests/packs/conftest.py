@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from celery_apps import celery_by_celery_exporter, celery_by_seawall, celery_on
+from kafka import kafka_broker, start_kafka
 from memcached import start_memcached
 from mongodb import mongodb_by_seawall, start_ferretdb
 from mysql import mysqls, start_mysql
@@ -22,10 +23,15 @@ from servers import promtool, start_exporter, start_redis
 from seawall.catalog import load
 from seawall.generator import load_packs, render
 
+from .kafka_names import kafka_by_kafka_exporter, kafka_by_seawall
+
 __all__ = [
     "celery_by_celery_exporter",
     "celery_by_seawall",
     "celery_on",
+    "kafka_broker",
+    "kafka_by_kafka_exporter",
+    "kafka_by_seawall",
     "mongodb_by_seawall",
     "mysqls",
     "postgres",
@@ -33,6 +39,7 @@ __all__ = [
     "rabbitmq_node",
     "start_exporter",
     "start_ferretdb",
+    "start_kafka",
     "start_memcached",
     "start_mysql",
     "start_pgbouncer",
@@ -73,6 +80,8 @@ services:
   rabbitmq-scraped: {kind: rabbitmq, team: ops, targets: ["n:15692"]}
   pgbouncer-probed: {kind: pgbouncer, team: ops, url: "pgbouncer://m:6432"}
   pgbouncer-scraped: {kind: pgbouncer, team: ops, targets: ["n:9127"]}
+  kafka-probed: {kind: kafka, team: ops, url: "kafka://m:9092"}
+  kafka-scraped: {kind: kafka, team: ops, targets: ["n:9308"]}
   http-cache-probed: {kind: http-cache, team: ops, url: "nginx://m/stub_status?log=/var/log/nginx/cache.json"}
   http-cache-scraped: {kind: http-cache, team: ops, targets: ["n:9131"]}
   celery-probed: {kind: celery, team: ops, url: "celery+redis://o:6379/0"}
@@ -141,6 +150,7 @@ def _kind(path: str) -> str:
                 "pgbouncer",
                 "pool",
                 "rabbitmq",
+                "kafka",
                 "probe",
             )
             if f"{word}" in path

@@ -16,6 +16,8 @@ from .conftest import Rendered
 MISSING: Final = {
     ("seawall", "node_network_speed_bytes"): "the driver of a virtual machine does not know its line's speed",
     ("plugin", "rabbitmq_up"): "where Prometheus reads the plugin itself, up says the same",
+    ("kafka_exporter", "kafka_up"): "where Prometheus reads it, up says the same",
+    ("kafka_exporter", "seawall_kafka_consumergroup_lag_seconds"): "it is worked out of the lag and the speed there",
     ("seawall", "pg_stat_checkpointer_num_requested_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("seawall", "pg_stat_checkpointer_num_timed_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("mysqld_exporter", "seawall_mysql_oldest_transaction_age_seconds"): "it tells nothing of transactions",

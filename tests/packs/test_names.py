@@ -372,6 +372,8 @@ SOURCES: Final = [
     ("memcached", "memcached_exporter"),
     ("rabbitmq", "seawall"),
     ("rabbitmq", "plugin"),
+    ("kafka", "seawall"),
+    ("kafka", "kafka_exporter"),
     ("pgbouncer", "seawall"),
     ("pgbouncer", "pgbouncer_exporter"),
     ("host", "seawall"),
