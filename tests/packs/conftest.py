@@ -24,19 +24,25 @@ from seawall.catalog import load
 from seawall.generator import load_packs, render
 
 from .kafka_names import kafka_by_kafka_exporter, kafka_by_seawall
+from .postgres_names import cluster, postgres_by_postgres_exporter, postgres_by_seawall
+from .stack_names import seawall_by_stack
 
 __all__ = [
     "celery_by_celery_exporter",
     "celery_by_seawall",
     "celery_on",
+    "cluster",
     "kafka_broker",
     "kafka_by_kafka_exporter",
     "kafka_by_seawall",
     "mongodb_by_seawall",
     "mysqls",
     "postgres",
+    "postgres_by_postgres_exporter",
+    "postgres_by_seawall",
     "promtool",
     "rabbitmq_node",
+    "seawall_by_stack",
     "start_exporter",
     "start_ferretdb",
     "start_kafka",

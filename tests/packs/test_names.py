@@ -8,12 +8,10 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 from typing import Final
 
-import psycopg
 import pytest
 from caches import Origin, nginx, varnish
 from memcached import StartMemcached
@@ -21,17 +19,15 @@ from mysql import MysqlServer, told_by_mysqld_exporter
 from outside import authority, dns_answer, page, tcp, udp
 from pgbouncer import ENVIRON, StartPgbouncer
 from pools import pool_application
-from postgres import PostgresServer, StartPostgres
+from postgres import PostgresServer
 from rabbitmq import RabbitmqNode
 from servers import (
     Exposed,
     RedisServer,
     RunningExporter,
-    Scrape,
     StartExporter,
     StartRedis,
     answers,
-    catalog_of,
     eventually,
     exposed,
     free_port,
@@ -47,9 +43,6 @@ from .conftest import Rendered
 from .contract import Contract
 
 pytestmark = pytest.mark.e2e
-
-# The first alert comes before Alertmanager is discovered; Debian's own database is the whole machine's.
-FLAGS: Final = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=1s")
 
 
 @pytest.fixture(scope="module")
@@ -100,48 +93,6 @@ def redis_by_redis_exporter(tmp_path_factory: pytest.TempPathFactory, servers: l
         eventually(lambda: answers(f"http://127.0.0.1:{port}/"))
         scrape = f"http://127.0.0.1:{port}/scrape?target=redis://127.0.0.1:"
         yield exposed(parse(get(f"{scrape}{each.port}")) for each in servers)
-
-
-@pytest.fixture(scope="module")
-def cluster(start_postgres: StartPostgres) -> Iterator[tuple[PostgresServer, PostgresServer]]:
-    """Return a primary with a slot that is lost, statements and a session that waits, and its standby."""
-    server = start_postgres("shared_preload_libraries=pg_stat_statements", "max_slot_wal_keep_size=16MB")
-    server.run("CREATE EXTENSION pg_stat_statements", "CREATE TABLE orders (id int)", "CREATE TABLE items (id int)")
-    server.run("SELECT pg_create_physical_replication_slot('idle', true)")
-    server.run(*("CREATE TABLE x (id int)", "SELECT pg_switch_wal()", "DROP TABLE x", "SELECT pg_switch_wal()") * 2)
-    server.run("CHECKPOINT", "VACUUM ANALYZE orders", "SELECT id FROM orders")
-    standby = start_postgres(standby_of=server)
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    with psycopg.connect(server.url) as holder:
-        holder.execute("LOCK TABLE orders")
-        thread = Thread(target=server.run, args=("SELECT * FROM orders",))
-        thread.start()
-        eventually(lambda: server.ask(waiting) == 1)
-        replaying = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn IS NOT NULL"
-        eventually(lambda: server.ask(replaying) == 1)
-        yield server, standby
-    thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def postgres_by_seawall(start_exporter: StartExporter, cluster: tuple[PostgresServer, PostgresServer]) -> Exposed:
-    """Return what Seawall's exporter tells of both."""
-    exporter = start_exporter({f"postgres-{at}": each.url_of(each.user) for at, each in enumerate(cluster)})
-    return exposed(exporter.scrape(f"/probe?service=postgres-{at}") for at in range(2))
-
-
-@pytest.fixture(scope="module")
-def postgres_by_postgres_exporter(
-    tmp_path_factory: pytest.TempPathFactory, cluster: tuple[PostgresServer, PostgresServer]
-) -> Iterator[Exposed]:
-    """Return what postgres_exporter, as it is installed, tells of the same."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/metrics"
-    command = ("prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{port}")
-    source = f"DATA_SOURCE_NAME={cluster[0].url}?sslmode=disable"
-    with process("env", source, *command, cwd=tmp_path_factory.mktemp("postgres_exporter")):
-        eventually(lambda: answers(url))
-        yield exposed([parse(get(url))])
 
 
 @pytest.fixture(scope="module")
@@ -266,49 +217,6 @@ def http_by_shop(shop_by_seawall: dict[str, Exposed]) -> Exposed:
 def worker_by_shop(shop_by_seawall: dict[str, Exposed]) -> Exposed:
     """Return what the mailer tells."""
     return shop_by_seawall["worker"]
-
-
-@pytest.fixture(scope="module")
-def seawall_by_stack(tmp_path_factory: pytest.TempPathFactory, exporter: RunningExporter) -> Iterator[Exposed]:
-    """Return what Prometheus, Alertmanager and the exporter tell of themselves, once an alert went through."""
-    folder = tmp_path_factory.mktemp("stack")
-    prometheus, alertmanager = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    (folder / "rules.yml").write_text("groups: [{name: g, interval: 1s, rules: [{alert: A, expr: vector(1)}]}]")
-    (folder / "prometheus.yml").write_text(
-        f"global: {{evaluation_interval: 1s}}\nrule_files: [rules.yml]\n"
-        f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{alertmanager}']}}]}}]}}"
-    )
-    (folder / "alertmanager.yml").write_text(
-        f"route: {{receiver: r, group_wait: 0s}}\nreceivers: [{{name: r, webhook_configs: [{{url: '{exporter.url}'}}]}}]"
-    )
-    flags = ("--cluster.listen-address=", "--config.file=alertmanager.yml", "--storage.path=am")
-    with (
-        process("prometheus-alertmanager", f"--web.listen-address={alertmanager}", *flags, cwd=folder),
-        process("prometheus", f"--web.listen-address={prometheus}", *FLAGS, cwd=folder),
-    ):
-        urls = [f"http://{each}/metrics" for each in (prometheus, alertmanager)]
-        eventually(lambda: all(answers(url) for url in urls), 30)
-        sent = re.compile(r'^alertmanager_notifications_total{integration="webhook"} [1-9]', re.MULTILINE)
-        eventually(lambda: bool(sent.search(get(urls[1]))), 30)
-        with all_of_an_exporter(folder) as told:
-            yield exposed([*(parse(get(url)) for url in urls), *told])
-
-
-@contextmanager
-def all_of_an_exporter(folder: Path) -> Iterator[list[Scrape]]:
-    """Return what an exporter tells of itself that has all there is, and of services that are down or refuse a part."""
-    (folder / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n")
-    (folder / "collectors").mkdir()
-    (folder / "collectors/broken.py").write_text("no Python\n")
-    status = "Active connections: 1 \nserver accepts handled requests\n 1 1 1 \nReading: 0 Writing: 1 Waiting: 0 \n"
-    with tcp(page("200 OK", status)) as port:
-        edge = f"nginx://127.0.0.1:{port}/?log={folder}/no-such.json"
-        urls = {"a": "postgresql://127.0.0.1:1", "b": "mysql://x@127.0.0.1:1", "c": edge}
-        catalog = folder / "catalog.yaml"
-        catalog.write_text(catalog_of(urls))
-        web, collectors = folder / "web.yml", folder / "collectors"
-        with serving(catalog, web_config=web, collectors=collectors, textfiles=folder) as exporter:
-            yield [exporter.scrape(path) for path in ("/metrics", *(f"/probe?service={name}" for name in urls))]
 
 
 @pytest.fixture(scope="module")
