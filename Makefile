@@ -32,11 +32,11 @@ status: .venv/.stack ## Show what runs
 	@$(BIN)/seawall status
 
 test: .venv/.test ## Install what the tests need, and run them all
-	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-kafka .cache
+	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-jvm cassandra .cache && tools/fetch-jvm kafka .cache
 	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder  # the longest, which mostly waits, begins early
 
 coverage: .venv/.test ## Run the tests and list the lines that none of them runs
-	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-kafka .cache
+	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-jvm cassandra .cache && tools/fetch-jvm kafka .cache
 	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
 check: .venv/.test ## Lint, types, import rules, and the examples' own proofs

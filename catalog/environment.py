@@ -12,6 +12,8 @@ from .wording import quoted
 _PORTS: Final = {
     "amqp": 5672,
     "amqps": 5671,
+    "cassandra": 9042,
+    "cassandras": 9042,
     "dns": 53,
     "http": 80,
     "https": 443,

@@ -146,7 +146,7 @@ def start_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartKafka
     """Return a function that starts a broker with further lines of settings; or none of it, with ``run=False``."""
     if shutil.which("java") is None:
         pytest.skip("install a JVM (Debian: apt install default-jdk-headless)")
-    assert _JARS.is_dir(), "fetch Kafka's jars: tools/fetch-kafka .cache"
+    assert _JARS.is_dir(), "fetch Kafka's jars: tools/fetch-jvm kafka .cache"
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     with ExitStack() as stack:
 

@@ -180,7 +180,18 @@ StartExporter = Callable[..., RunningExporter]
 
 _KINDS: Final = {
     **{
-        kind: kind for kind in ("celery", "kafka", "memcached", "mongodb", "mysql", "pgbouncer", "postgres", "rabbitmq")
+        kind: kind
+        for kind in (
+            "cassandra",
+            "celery",
+            "kafka",
+            "memcached",
+            "mongodb",
+            "mysql",
+            "pgbouncer",
+            "postgres",
+            "rabbitmq",
+        )
     },
     **dict.fromkeys(("nginx", "varnish"), "http-cache"),
 }

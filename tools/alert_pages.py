@@ -24,7 +24,8 @@ _FILES: Final = {COMMON: "every-service.md", STACK_KIND: "seawall.md"}
 _MADE: Final = "<!-- Made by tools/alert_pages.py from the packs; `make golden` writes it anew. -->\n\n"
 _TODAY: Final = date(2026, 11, 1)
 _EXAMPLE, _BARE, _SECOND = "example", "example-without-slos", "example-of-tier-2"
-_GROUPED = "example-of-regions"
+_GROUPED, _PROBED = "example-of-regions", "example-that-is-probed"
+_SCHEMES: Final = {"probe": "https"}  # a kind that is asked by another scheme than its name
 _GUARD: Final = r" and (?=on \(|ignoring \(|slo:|last_over_time|avg_over_time)"
 _SLIS: Final = ("availability", "latency")
 
@@ -73,7 +74,7 @@ class _Subject:
     def __init__(self, packs: Packs, pack: Pack) -> None:
         self.packs, self.pack = packs, pack
         self.catalog = _catalog(packs, pack.kind)
-        self.names = [STACK.name] if pack.kind == STACK_KIND else [_EXAMPLE, _BARE, _GROUPED]
+        self.names = [STACK.name] if pack.kind == STACK_KIND else [_EXAMPLE, _BARE, _GROUPED, _PROBED]
         self._rendered = {name: view(self.catalog, packs, name).alerts for name in [*self.names, *self._second()]}
 
     def _second(self) -> list[str]:
@@ -115,6 +116,7 @@ def _catalog(packs: Packs, kind: str) -> Catalog:
         _BARE: {**common, "tier": 1},
         _SECOND: {**common, "tier": 2, "slos": slos},
         _GROUPED: {**common, "tier": 1, "slos": {key: {**slo, "by": ["region"]} for key, slo in slos.items()}},
+        _PROBED: {**common, "tier": 1, **({} if is_part else {"url": f"{_SCHEMES.get(kind, kind)}://localhost"})},
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "catalog.yaml"

@@ -1,5 +1,6 @@
 """Real servers for the exporter's tests."""
 
+from cassandra import start_cassandra
 from celery_apps import celery_on
 from kafka import start_kafka
 from memcached import start_memcached
@@ -14,6 +15,7 @@ __all__ = [
     "celery_on",
     "postgres",
     "promtool",
+    "start_cassandra",
     "start_exporter",
     "start_ferretdb",
     "start_kafka",

@@ -28,6 +28,7 @@ SERVICES: Final = {
     "memcached": "url: 'memcached://a:11211'",
     "mysql": "url: 'mysql://a:3306'",
     "kafka": "url: 'kafka://a:9092'",
+    "cassandra": "url: 'cassandra://a:9042', targets: ['a:9404']",
     "rabbitmq": "url: 'rabbitmq://a:15692'",
     "http-cache": "url: 'varnish://localhost?log=/var/log/varnish/cache.json'",
     "postgres": "url: 'postgresql://a:5432'",

@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         (Answers(kind="htp"), "there is no pack for kind 'htp'; did you mean 'http'?"),
         (
             Answers(kind="mainframe"),
-            "there is no pack for kind 'mainframe'; there are celery, host, http, http-cache, kafka, memcached, mongodb, mysql, pgbouncer, postgres, probe, rabbitmq, redis, worker",
+            "there is no pack for kind 'mainframe'; there are cassandra, celery, host, http, http-cache, kafka, memcached, mongodb, mysql, pgbouncer, postgres, probe, rabbitmq, redis, worker",
         ),
         (Answers(service="Checkout"), "a name is lower-case letters, digits and -"),
         (Answers(team="a: b"), "this name does not fit"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from cassandra import start_cassandra
 from celery_apps import celery_by_celery_exporter, celery_by_seawall, celery_on
 from kafka import kafka_broker, start_kafka
 from memcached import start_memcached
@@ -43,6 +44,7 @@ __all__ = [
     "promtool",
     "rabbitmq_node",
     "seawall_by_stack",
+    "start_cassandra",
     "start_exporter",
     "start_ferretdb",
     "start_kafka",
@@ -88,6 +90,8 @@ services:
   pgbouncer-scraped: {kind: pgbouncer, team: ops, targets: ["n:9127"]}
   kafka-probed: {kind: kafka, team: ops, url: "kafka://m:9092"}
   kafka-scraped: {kind: kafka, team: ops, targets: ["n:9308"]}
+  cassandra-probed: {kind: cassandra, team: ops, url: "cassandra://m:9042"}
+  cassandra-scraped: {kind: cassandra, team: ops, targets: ["n:9404"]}
   http-cache-probed: {kind: http-cache, team: ops, url: "nginx://m/stub_status?log=/var/log/nginx/cache.json"}
   http-cache-scraped: {kind: http-cache, team: ops, targets: ["n:9131"]}
   celery-probed: {kind: celery, team: ops, url: "celery+redis://o:6379/0"}
@@ -157,6 +161,7 @@ def _kind(path: str) -> str:
                 "pool",
                 "rabbitmq",
                 "kafka",
+                "cassandra",
                 "probe",
             )
             if f"{word}" in path

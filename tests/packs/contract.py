@@ -18,6 +18,18 @@ MISSING: Final = {
     ("plugin", "rabbitmq_up"): "where Prometheus reads the plugin itself, up says the same",
     ("kafka_exporter", "kafka_up"): "where Prometheus reads it, up says the same",
     ("kafka_exporter", "seawall_kafka_consumergroup_lag_seconds"): "it is worked out of the lag and the speed there",
+    **{
+        ("jmx_exporter", name): "of Seawall's collector; docs/how-to/watch-cassandra.md says what takes its place"
+        for name in (
+            *("cassandra_up", "cassandra_endpoint_active", "seawall_cassandra_inbound_expired_messages_total"),
+            *("seawall_cassandra_native_connections_limit", "seawall_cassandra_oldest_hint_timestamp_seconds"),
+            *("seawall_cassandra_schema_versions", "seawall_cassandra_sstable_tasks_remaining_bytes"),
+        )
+    },
+    (
+        "seawall",
+        "seawall_cassandra_sstable_tasks_remaining_bytes",
+    ): "a test's compactions are over before they are seen",
     ("seawall", "pg_stat_checkpointer_num_requested_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("seawall", "pg_stat_checkpointer_num_timed_total"): "of PostgreSQL 17; Debian 12 has 15",
     ("mysqld_exporter", "seawall_mysql_oldest_transaction_age_seconds"): "it tells nothing of transactions",
@@ -34,6 +46,12 @@ MISSING["celery_exporter", "celery_up"] = "where it is scraped, up says the same
 _SOURCE: Final = frozenset({"master_host", "master_uuid", "channel_name", "connection_name"})
 # What other versions of an exporter call it, which is read beside the name here.
 OLDER: Final[dict[str, Labels]] = {
+    # From JMX, which virtual tables do not say.
+    "cassandra_client_request_timeouts_total": frozenset({"operation"}),
+    "cassandra_client_request_unavailable_exceptions_total": frozenset({"operation"}),
+    "cassandra_down_endpoint_count": frozenset(),
+    "cassandra_dropped_messages_total": frozenset({"message_type"}),
+    "cassandra_table_estimated_pending_compactions": frozenset({"keyspace", "table"}),
     "pg_replication_lag": frozenset(),
     "pg_replication_slot_safe_wal_size_bytes": frozenset({"slot_name", "slot_type"}),
     "pg_replication_slot_wal_status": frozenset({"slot_name", "slot_type", "wal_status"}),

@@ -124,14 +124,16 @@ def catalog_of_kind(kind: str, urls: Mapping[str, str], moved: Mapping[str, Mapp
     return catalog_of({name: {"kind": kind, "url": url, "alerts": at_once(kind, moved)} for name, url in urls.items()})
 
 
-def write_quick(catalog: Path, folder: Path, where: Addresses, quick: Mapping[str, str] | None = None) -> None:
-    """Render *catalog* into *folder*, with a second for every interval, and words of rules replaced as *quick* says."""
+def write_quick(
+    catalog: Path, folder: Path, where: Addresses, quick: Mapping[str, str] | None = None, every: str = "1s"
+) -> None:
+    """Render *catalog* into *folder*, with *every* for each interval, and words of rules replaced as *quick* says."""
     for artifact in render(load(catalog), packs(), where):
         path = folder / artifact.path
         path.parent.mkdir(parents=True, exist_ok=True)
         text = artifact.content.decode()
         if artifact.path.startswith("prometheus/"):
-            text = re.sub(r'^(\s*\w*(?:interval|timeout): )"?\d+[smh]"?$', r"\g<1>1s", text, flags=re.MULTILINE)
+            text = re.sub(r'^(\s*\w*(?:interval|timeout): )"?\d+[smh]"?$', rf"\g<1>{every}", text, flags=re.MULTILINE)
         if artifact.path.startswith("prometheus/rules/"):
             for usual, other in (quick or {}).items():
                 text = text.replace(usual, other)
@@ -145,17 +147,18 @@ def watching(
     quick: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
     port: int = 0,
+    every: str = "1s",
 ) -> Iterator[Prometheus]:
     """Run an exporter of *catalog*, and a Prometheus with its rules, until the end of the block.
 
     *quick* are words of the rules to be replaced, such as windows of minutes by windows of seconds. The exporter is on a
-    free port of loopback, or on *port*.
+    free port of loopback, or on *port*. *every* is how far apart scrapes and evaluations are, and how long a scrape may take.
     """
     path, url = folder / "catalog.yaml", f"127.0.0.1:{free_port()}"
     path.write_text(catalog)
     with serving(path, environ, port=port) as exporter:
         address = urllib.parse.urlsplit(exporter.url).netloc
-        write_quick(path, folder, Addresses(prometheus=url, exporter=address), quick)
+        write_quick(path, folder, Addresses(prometheus=url, exporter=address), quick, every)
         with process("prometheus", f"--web.listen-address={url}", *FLAGS, cwd=folder):
             eventually(lambda: answers(f"http://{url}/-/ready"), PATIENCE)
             yield Prometheus(f"http://{url}")
