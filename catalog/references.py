@@ -37,6 +37,8 @@ def check_references(services: Mapping[str, Service], names: Names, findings: Fi
             findings.error((*path, "team"), said)
         if service.part_of:
             _check_whole(name, service.part_of, services, names, findings)
+        for at, other in enumerate(service.members):
+            _check_member(name, at, other, services, names, findings)
         for other in service.depends_on:
             _check_edge(name, other, names, findings)
     _warn_of_cycles(services, names, findings)
@@ -69,6 +71,19 @@ def _check_whole(name: str, whole: str, services: Mapping[str, Service], names: 
     elif whole in services and services[whole].part_of:
         said = f"part_of: service {quoted(whole)} is itself a part of {quoted(services[whole].part_of)}"
         findings.error(here, f"{said}; name that one")
+
+
+def _check_member(
+    name: str, at: int, other: str, services: Mapping[str, Service], names: Names, findings: Findings
+) -> None:
+    here = ("services", name, "members", at)
+    if other == name:
+        findings.error(here, "members names the service itself; name those that share its keys")
+    elif other in services[name].members[:at]:
+        findings.error(here, f"members: service {quoted(other)} stands twice; name it once")
+    elif other not in names.services and names.complete:
+        said = f"members: service {quoted(other)} does not exist{_fix(other, names.services, 'services', findings)}"
+        findings.error(here, said)
 
 
 def _check_edge(name: str, other: str, names: Names, findings: Findings) -> None:

@@ -151,6 +151,8 @@ class Service(Model):
     """Of a service of kind `probe`: what is asked from outside, and which answer is well."""
     part_of: Name | Literal[""] = ""
     """The service in whose process it is, and which tells of it: the application of a `pool`."""
+    members: tuple[Name, ...] = ()
+    """Of a service of kind `shards`: the services that share its keys, or the one whose targets do."""
     match: dict[Label, str] = Field(default_factory=dict)  # load() merges defaults.match under it
     """Label matchers that narrow every query to this service, beside its job."""
     depends_on: Edges = Field(default_factory=dict)

@@ -11,6 +11,7 @@ from seawall.catalog import Duration, Position, Service
 
 from .dialects import Dialect, find_dialect, load_dialects
 from .limits import KEYS, Limits, read_limits
+from .measures import Measure, load_measures
 from .sectioned import Section, parse_sections
 from .sources import Node, PackError, Source, Sources
 from .text import Template
@@ -18,7 +19,7 @@ from .text import Template
 COMMON: Final = "_service"
 STACK_KIND: Final = "seawall"
 # fmt: off
-_PACK_KEYS: Final = frozenset({"title", "up", "up_scraped", "part", "healthy", "alerts", "scenarios"})
+_PACK_KEYS: Final = frozenset({"title", "up", "up_scraped", "part", "members", "healthy", "alerts", "scenarios"})
 _ALERT_KEYS: Final = frozenset({
     "alert", "when", "each", "expr", "above", "below", "unit", "guards", "for", "severity", "class", "labels",
     "summary", "description", "panel", "proof",
@@ -93,7 +94,8 @@ class Pack:
     """The alerts, panels and runbook sections of one kind.
 
     *up* is the gauge that says whether a service answers, *up_scraped* that of one which Prometheus reads itself.
-    A service of a kind that *is_part* lives in the process of another one, which tells of it.
+    A service of a kind that *is_part* lives in the process of another one, which tells of it; one of a kind that
+    *has_members* is what several others tell of themselves.
     """
 
     kind: str
@@ -107,6 +109,7 @@ class Pack:
     healthy: Mapping[str, Any]
     scenarios: tuple[Scenario, ...] = ()
     is_part: bool = False
+    has_members: bool = False
 
     @property
     def alert_names(self) -> list[str]:
@@ -123,6 +126,8 @@ class Packs:
     layout: Template
     are_own: bool = False
     """Whether all of it is Seawall's own, and nothing a user's."""
+    measures: Mapping[str, Mapping[str, Measure]] = field(default_factory=dict)
+    """What a member of a sharded store tells of its load, by kind and measure."""
 
     @cached_property
     def kinds(self) -> list[str]:
@@ -131,8 +136,9 @@ class Packs:
 
     @cached_property
     def whole_kinds(self) -> list[str]:
-        """Those of them whose services stand by themselves, and are no part of another one."""
-        return [kind for kind in self.kinds if not self.by_kind[kind].is_part]
+        """Those of them whose services stand by themselves, neither parts of another one nor made of others."""
+        packs = {kind: self.by_kind[kind] for kind in self.kinds}
+        return [kind for kind, pack in packs.items() if not pack.is_part and not pack.has_members]
 
     def of(self, kind: str) -> tuple[Pack, ...]:
         """Return the packs that apply to a service of *kind*: what every kind has, then its own."""
@@ -171,7 +177,7 @@ def _packs(templates: Path | None) -> Packs:
     if layout is None:
         raise PackError(Position("runbooks/_layout.md.j2"), "is missing")
     whole = Template.compile(layout.text, Position(layout.name), "markdown", when_used=layout.is_own)
-    return Packs(packs, dialects, whole, templates is None)
+    return Packs(packs, dialects, whole, templates is None, load_measures(sources))
 
 
 def _load(kind: str, sources: Sources) -> Pack:
@@ -191,13 +197,14 @@ def _load(kind: str, sources: Sources) -> Pack:
         parse_sections(runbook),
         _tree(root["healthy"]) if "healthy" in root else {},
         tuple(_scenario(node) for node in root["scenarios"].list()) if "scenarios" in root else (),
-        _is_true(root["part"]) if "part" in root else False,
+        *(key in root and _is_true(key, root[key]) for key in ("part", "members")),
     )
 
 
-def _is_true(node: Node) -> bool:
+def _is_true(key: str, node: Node) -> bool:
     if node.text not in ("true", "false"):
-        raise PackError(node.position, f"part is {node.text!r}; write true where services of the kind are parts")
+        are = "are parts" if key == "part" else "are made of others"
+        raise PackError(node.position, f"{key} is {node.text!r}; write true where services of the kind {are}")
     return node.text == "true"
 
 

@@ -140,11 +140,11 @@ def _is_glued(cut: tuple[list[str], list[int]]) -> bool:
 def _is_fit(subject: Subject) -> bool:
     """Whether other names can stand for the subject's: YAML quotes ``on``, and ``a`` is in every text.
 
-    What is rendered for a part asks what it needs, which no twin has.
+    What is rendered for a part asks what it needs, for shards who their members are, which no twin has.
     """
     names = _names(subject)
     fits = len(names[0]) >= _SHORTEST and not any(map(is_word, names))
-    return fits and subject.packs.are_own and not subject.service.part_of
+    return fits and subject.packs.are_own and not (subject.service.part_of or subject.service.members)
 
 
 def _names(subject: Subject) -> tuple[str, str]:

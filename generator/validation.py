@@ -23,6 +23,7 @@ def _service(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Probl
         yield _error(catalog, service, (*place, "kind"), text)
         return
     yield from _part(catalog, packs.by_kind[service.kind], service)
+    yield from _members(catalog, packs, service)
     dialect = None
     try:
         dialect = packs.dialect_of(service)
@@ -46,6 +47,40 @@ def _part(catalog: Catalog, pack: Pack, service: Service) -> Iterator[Problem]:
     elif service.part_of and (service.is_scraped or service.is_probed):
         text = f"{service.part_of} tells of it, so that nothing else is asked; take targets and url out"
         yield _error(catalog, service, (*place, "part_of"), text)
+
+
+def _members(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Problem]:
+    """Yield what does not fit a service that is made of others, or one that is not."""
+    place = ("services", service.name)
+    has_members = packs.by_kind[service.kind].has_members
+    if has_members and not service.members:
+        text = f"members are missing: {service.kind} are made of other services; name those that share the keys"
+        yield _error(catalog, service, (*place, "kind"), text)
+    if service.members and not has_members:
+        text = f"a service of kind {service.kind} is made of no others; take members out"
+        yield _error(catalog, service, (*place, "members"), text)
+    elif service.members and (service.is_scraped or service.is_probed):
+        text = "its members tell of it, so that nothing else is asked; take targets and url out"
+        yield _error(catalog, service, (*place, "members"), text)
+    elif service.members:
+        yield from _members_alike(catalog, packs, service)
+
+
+def _members_alike(catalog: Catalog, packs: Packs, service: Service) -> Iterator[Problem]:
+    known = [catalog.services[name] for name in service.members if name in catalog.services]
+    for at, member in enumerate(known):
+        text = ""
+        if member.kind not in packs.measures:
+            text = f"{member.name} is a {member.kind}, of which no load is known; known are {', '.join(packs.measures)}"
+        elif member.kind != known[0].kind:
+            text = (
+                f"{member.name} is a {member.kind} and {known[0].name} a {known[0].kind}; compare services of one kind"
+            )
+        elif member.match != known[0].match:
+            text = f"{member.name} and {known[0].name} differ in match; write the same for all members"
+        if text:
+            yield _error(catalog, service, ("services", service.name, "members", str(at)), f"members: {text}")
+            return
 
 
 def _override(

@@ -8,6 +8,7 @@ from seawall.catalog import Catalog, Service
 
 from .campaigns import outside_campaigns
 from .dialects import Counts, Dialect
+from .measures import member_functions
 from .naming import PLAIN, PUSHED, selector
 from .packs import STACK_KIND, Packs
 from .slo_chain import PERIOD
@@ -71,6 +72,8 @@ def variables(catalog: Catalog, packs: Packs, service: Service) -> dict[str, Any
         "dialect": dialect,
         "outside_campaigns": Raw(outside_campaigns(catalog, service)),
     }
+    if service.members:
+        scope |= member_functions(packs.measures, [catalog.services[each] for each in service.members])
     return scope | (_event_functions(dialect, service, facts) if dialect and dialect.events else {})
 
 

@@ -196,6 +196,8 @@ def _status(
 
 def _measured(service: Service, readings: Readings) -> bool:
     name = service.name
+    if service.members:
+        return any(each in readings.instances for each in service.members)
     return service.job in readings.instances or name in readings.traffic or any(job == name for job, _ in readings.burn)
 
 

@@ -66,6 +66,7 @@ _AROUND: Final = {
     "whole": {"kind": "http", "team": "team", "targets": ["localhost:9464"]},
     "database": {"kind": "postgres", "team": "team", "url": "postgresql://localhost"},
 }
+_MEMBERS: Final = {each: {"kind": "redis", "team": "team", "url": f"redis://{each}"} for each in ("first", "second")}
 
 
 class _Subject:
@@ -108,10 +109,15 @@ def _catalog(packs: Packs, kind: str) -> Catalog:
         slos["latency"]["under"] = "300ms"  # type: ignore[assignment]
     capacity = {"requests_per_second": 100, "concurrent_requests": 50, "evidence": "a load test"}
     is_part = packs.by_kind[kind].is_part
-    where = {"part_of": "whole", "depends_on": ["database"]} if is_part else {"targets": ["localhost:9464"]}
+    has_members = packs.by_kind[kind].has_members
+    where: dict[str, Any] = {"targets": ["localhost:9464"]}
+    if is_part:
+        where = {"part_of": "whole", "depends_on": ["database"]}
+    if has_members:
+        where = {"members": ["first", "second"]}
     common = {"kind": kind, "team": "team", **where}
     services = {
-        **(_AROUND if is_part else {}),
+        **(_AROUND if is_part else _MEMBERS if has_members else {}),
         _EXAMPLE: {**common, "tier": 1, "slos": slos, "capacity": capacity},
         _BARE: {**common, "tier": 1},
         _SECOND: {**common, "tier": 2, "slos": slos},

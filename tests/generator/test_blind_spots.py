@@ -216,8 +216,9 @@ WAYS: Final = {"scraped": "targets: ['a:1']", "probed": "url: 'http://a'", "push
 def test_every_scenario_of_every_kind_and_dialect_can_be_written_down(way: str, tmp_path: Path) -> None:
     """With what it is in words; and no service of a kind has one twice."""
     names = {kind: [each for of, each in PACKS.dialects if of == kind] or ["otel"] for kind in PACKS.kinds}
+    made = {kind: "members: [redis-otel]" for kind in PACKS.kinds if PACKS.by_kind[kind].has_members}
     texts = [
-        f"  {kind}-{dialect}: {{kind: {kind}, team: payments, dialect: {dialect}, {WAYS[way]}}}\n"
+        f"  {kind}-{dialect}: {{kind: {kind}, team: payments, dialect: {dialect}, {made.get(kind, WAYS[way])}}}\n"
         for kind, dialects in names.items()
         for dialect in dialects
     ]

@@ -25,6 +25,10 @@ CASES = {
     "kind: http, part_of: b": "a service of kind http is part of no other one; take part_of out",
     "kind: pool, part_of: b, targets: ['a:1']": "b tells of it, so that nothing else is asked; take targets and url out",
     "kind: pool, part_of: b, url: 'redis://a'": "b tells of it, so that nothing else is asked; take targets and url out",
+    "kind: shards": "members are missing: shards are made of other services; name those that share the keys",
+    "kind: http, members: [b]": "a service of kind http is made of no others; take members out",
+    "kind: shards, members: [b], targets: ['a:1']": "its members tell of it, so that nothing else is asked; take targets and url out",
+    "kind: shards, members: [b]": "members: b is a http, of which no load is known; known are ",
     "kind: host, alerts: {HostRebooted: {for: 1h}}": "alert HostRebooted could never be told: it waits for 1h, and its condition lasts ",
 }  # fmt: skip
 
@@ -59,6 +63,7 @@ def test_a_catalog_that_fits_has_no_problem(tmp_path: Path) -> None:
     """Of each kind that there is a pack for."""
     packs = load_packs()
     parts = {kind: ", part_of: a-http" for kind in packs.kinds if packs.by_kind[kind].is_part}
+    parts |= {kind: ", members: [a-redis]" for kind in packs.kinds if packs.by_kind[kind].has_members}
     lines = [f"  a-{kind}: {{kind: {kind}, team: payments{parts.get(kind, '')}}}\n" for kind in packs.kinds]
     text = TEAMS + "".join(lines)
 

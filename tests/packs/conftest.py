@@ -19,7 +19,7 @@ from pgbouncer import start_pgbouncer
 from postgres import postgres, start_postgres
 from promql import Labels
 from rabbitmq import rabbitmq_node, start_rabbitmq
-from servers import promtool, start_exporter, start_redis
+from servers import Exposed, promtool, start_exporter, start_redis
 
 from seawall.catalog import load
 from seawall.generator import load_packs, render
@@ -96,6 +96,11 @@ services:
   http-cache-scraped: {kind: http-cache, team: ops, targets: ["n:9131"]}
   celery-probed: {kind: celery, team: ops, url: "celery+redis://o:6379/0"}
   celery-scraped: {kind: celery, team: ops, targets: ["p:9808"]}
+  shards-redis: {kind: shards, team: ops, members: [redis-probed, redis-scraped]}
+  shards-memcached: {kind: shards, team: ops, members: [memcached-probed, memcached-scraped]}
+  shards-postgres: {kind: shards, team: ops, members: [postgres-probed, postgres-scraped]}
+  shards-mysql: {kind: shards, team: ops, members: [mysql-scraped]}
+  shards-mongodb: {kind: shards, team: ops, members: [mongodb-probed, mongodb-scraped]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -148,6 +153,7 @@ def _kind(path: str) -> str:
             word
             for word in (
                 "celery",
+                "shards",
                 "http-cache",
                 "http",
                 "worker",
@@ -180,6 +186,15 @@ def _panels(path: str, board: dict[str, Any]) -> Iterator[Use]:
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             yield Use(f"{path}: {panel['title']}", target["expr"], frozenset(_LEGEND.findall(target["legendFormat"])))
+
+
+@pytest.fixture(scope="module")
+def shards_by_members(request: pytest.FixtureRequest) -> Exposed:
+    """Return what Seawall's exporter tells of each kind that can be a member."""
+    told: Exposed = {}
+    for kind in load_packs().measures:
+        told |= request.getfixturevalue(f"{kind}_by_seawall")
+    return told
 
 
 @pytest.fixture(scope="session")

@@ -271,6 +271,7 @@ SOURCES: Final = [
     *([("postgres", "postgres_exporter")] if is_recent("prometheus-postgres-exporter", (0, 15)) else []),
     ("pool", "application"),
     ("mongodb", "seawall"),
+    ("shards", "members"),
     ("mysql", "seawall"),
     *([("mysql", "mysqld_exporter")] if shutil.which("prometheus-mysqld-exporter") else []),
     ("celery", "seawall"),
