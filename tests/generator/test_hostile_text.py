@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from scenarios import counter, loaded, packs, rendered, requests, said, verdict
+from scenarios import counter, loaded, packs, played, rendered, requests, said, verdict
 from strategies import HOSTILE, as_yaml, texts
 
 from seawall.catalog import Catalog
@@ -136,7 +136,7 @@ def test_the_tools_accept_what_it_renders_to(text: str, tool: Callable[[str], st
     whole["rule_files"] = [str(file.parent / each) for each in whole["rule_files"]]
     whole["tests"] = [test for test in whole["tests"] if "SloErrorBudgetBurn" in test["name"]]
     (tmp_path / "chosen.yml").write_text(yaml.safe_dump(whole, allow_unicode=True))
-    assert "" == said(tool("promtool"), "test", "rules", str(tmp_path / "chosen.yml"))
+    assert "" == played(tool("promtool"), tmp_path / "chosen.yml", tmp_path)
 
 
 def test_alertmanagers_configuration_holds_no_free_text(tmp_path: Path) -> None:
