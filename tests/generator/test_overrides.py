@@ -44,6 +44,7 @@ AROUND: Final = (
     f"{TEAMS}  whole: {{kind: http, team: payments}}\n  database: {{kind: postgres, team: payments}}\n"
     "  first: {kind: redis, team: payments}\n  second: {kind: redis, team: payments}\n"
 )
+FIRST: Final = AROUND.count("\n") + 1  # the line after it
 THRESHOLDS: Final = (0.001, 0.999, 1e9)  # what a ratio, a time and a count may well be, and what they can hardly be
 DURATIONS: Final = ("1s", "1h")
 
@@ -133,14 +134,14 @@ def accepted(folder: Path, changes: Callable[[str], Mapping[str, str]]) -> tuple
     lines, refused = [], []
     for label, base in SERVICES.items():
         kind = label.removesuffix("-slo")
-        taken = {}
-        for alert, change in changes(kind).items():
-            text = f"{AROUND}  a: {{kind: {kind}, team: payments, {base}, alerts: {{{alert}: {change}}}}}\n"
-            problems = validate(catalog_of(folder, text), PACKS)
-            refused += [str(problem) for problem in problems]
-            taken |= {} if problems else {alert: change}
-        inside = ", ".join(f"{alert}: {change}" for alert, change in taken.items())
-        lines.append(f"  {label}: {{kind: {kind}, team: payments, {base}, alerts: {{{inside}}}}}\n")
+        head, asked = f"{{kind: {kind}, team: payments, {base}, alerts:", changes(kind)
+        each = [f"  a{n}: {head} {{{alert}: {change}}}}}\n" for n, (alert, change) in enumerate(asked.items())]
+        problems = validate(catalog_of(folder, AROUND + "".join(each)), PACKS)
+        refused += [str(problem) for problem in problems]
+        told = {problem.position.line for problem in problems}
+        assert told <= {*range(FIRST, FIRST + len(asked))}
+        taken = [f"{alert}: {change}" for line, (alert, change) in enumerate(asked.items(), FIRST) if line not in told]
+        lines.append(f"  {label}: {head} {{{', '.join(taken)}}}}}\n")
     return AROUND + "".join(lines), refused
 
 
@@ -183,8 +184,7 @@ def test_a_threshold_is_refused_or_its_proof_holds(
     """Every alert of every kind: a number with which it could never fire, or never rest, is an error with its place."""
     text, refused = accepted(tmp_path, lambda kind: {name: f"{{{key}: {threshold:f}}}" for name, key in bounds(kind)})
 
-    line = AROUND.count("\n") + 1
-    assert [said for said in refused if not re.match(rf".*catalog\.yaml:{line}:\d+: .* write ", said)] == []
+    assert [said for said in refused if not re.match(r".*catalog\.yaml:\d+:\d+: .* write ", said)] == []
     assert {} == failures(tmp_path, text, tools["installed"]("promtool"))
 
 
