@@ -16,7 +16,7 @@ from .declaration import gauge
 from .kinds import Kind, Target
 
 if TYPE_CHECKING:
-    from .celery_listener import Listener
+    from .celery_broker.listener import Listener
 
 UP: Final = gauge("celery_up", "", "1 if the broker answered, else 0.")
 SCHEMES: Final = ("redis", "rediss", "amqp", "amqps")
@@ -59,7 +59,7 @@ class CeleryCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; raise BrokerError."""
-        from .celery_listener import NoAnswerError
+        from .celery_broker.listener import NoAnswerError
 
         try:
             yield from self._listener.ask()
@@ -102,8 +102,8 @@ def connect(target: Target) -> CeleryCollector:
     """Return a collector whose thread begins at the first question. Raise BadUrlError, MissingPackageError."""
     broker = broker_of(target.url)
     try:
-        from .celery_listener import Listener
-        from .celery_sockets import connection
+        from .celery_broker.listener import Listener
+        from .celery_broker.sockets import connection
     except ImportError:
         raise MissingPackageError('kombu is not installed: pip install "seawall[celery]"') from None
 

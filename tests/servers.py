@@ -73,7 +73,7 @@ def eventually(check: Callable[[], bool], seconds: float = 15, every: float = 0.
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on, low enough for the port ten thousand above that Redis adds.
+    """Return a port of loopback that nothing listens on, nor on the one ten thousand above, which Redis' clusters use.
 
     Any of twenty thousand below those that the system gives to clients: a server may take seconds until it listens.
     """
@@ -81,6 +81,8 @@ def free_port() -> int:
         port = 12_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            with socket.socket() as bus:
+                bus.bind(("127.0.0.1", port + 10_000))
             return port
 
 
@@ -147,7 +149,7 @@ def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis
                 *options,
             )
             stack.enter_context(process(*command, cwd=tmp_path_factory.mktemp("redis")))
-            eventually(lambda: connects(server.port) and server.cli("ping") == "PONG")
+            eventually(lambda: connects(server.port) and server.cli("ping") == "PONG", 60)
             return server
 
         yield start

@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,8 +106,8 @@ def test_the_room_exports_what_its_table_of_contents_says() -> None:
     ("package", "modules"),
     [
         ("pymongo", {"mongodb_session.py"}),
-        ("redis", {"celery_sockets.py", "redis.py"}),
-        ("kombu", {"celery_listener.py", "celery_queues.py", "celery_sockets.py"}),
+        ("redis", {"celery_broker/sockets.py", "redis.py"}),
+        ("kombu", {f"celery_broker/{name}.py" for name in ("listener", "queues", "sockets")}),
         ("psycopg", {"pgbouncer.py", "postgres.py", "postgres_connection.py", "postgres_session.py"}),
     ],
 )
@@ -113,8 +115,21 @@ def test_only_its_kinds_modules_import_a_client(package: str, modules: set[str])
     """The rest works without it."""
     folder = Path(importlib.import_module("seawall.exporters").__file__ or "").parent
     found = {
-        path.name
+        str(path.relative_to(folder))
         for path in folder.rglob("*.py")
         if re.search(rf"^\s*(from|import) {package}\b", path.read_text(), re.MULTILINE)
     }
     assert modules == found
+
+
+def test_every_kind_is_known_where_no_client_is_installed() -> None:
+    """The exporter starts with the clients of what it probes, and with none of the others."""
+    clients = ("redis", "kombu", "amqp", "confluent_kafka", "pymongo", "psycopg", "pymysql")
+    lines = (
+        "import sys",
+        *(f"sys.modules[{name!r}] = None" for name in clients),
+        "from seawall.exporters import kinds",
+        "print(*sorted(kinds()))",
+    )
+    found = subprocess.run((sys.executable, "-c", "\n".join(lines)), capture_output=True, text=True, check=True)
+    assert sorted(kinds()) == found.stdout.split()

@@ -80,7 +80,11 @@ def test_what_the_workers_push_adds_up(receiver: Receiver, tmp_path: Path, serve
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(60)
 
-    counted = receiver.last(f"{DURATION}_count", f"shop-{server}")
+    def told() -> list[tuple[Series, float]]:
+        return receiver.last(f"{DURATION}_count", f"shop-{server}")
+
+    eventually(lambda: sum(value for _, value in told()) >= asked + 1, 60)  # what came in shows a little later
+    counted = told()
     answered = [(series, value) for series, value in counted if series["http_response_status_code"] == "200"]
     assert asked == sum(value for _, value in answered)
     assert {(route, "GET", "http", "1.1", "production")} == {

@@ -3,7 +3,8 @@
 import asyncio
 import http.client
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Thread
 from typing import Any
@@ -13,10 +14,13 @@ from websockets.sync.client import connect
 
 
 class SocketExchange(Exchange):
-    """One request on a connection of its own."""
+    """One request on a connection of its own; *noticed* waits until the server has seen that it ended."""
 
-    def __init__(self, port: int, path: str, method: str, host: str) -> None:
+    def __init__(
+        self, port: int, path: str, method: str, host: str, noticed: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__()
+        self._noticed = noticed
         self._connection = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
         self._connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         self._thread = Thread(target=self._read, daemon=True)
@@ -44,6 +48,7 @@ class SocketExchange(Exchange):
         self.gone.set()
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+        self._noticed()
 
     def finish(self) -> None:
         self._thread.join(SECONDS)
@@ -98,6 +103,16 @@ class AiohttpClient(SocketClient):
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         return int(self._runner.addresses[0][1])
+
+    def begin(self, path: str, method: str = "GET", host: str = HOST) -> SocketExchange:
+        """Send a request; who leaves it is seen to have left before anything else is done."""
+        return SocketExchange(self.port, path, method, host, self._has_let_go)
+
+    def _has_let_go(self) -> None:
+        end = time.monotonic() + SECONDS
+        while self._runner.server.connections:
+            assert time.monotonic() < end
+            time.sleep(0.005)
 
     def close(self) -> None:
         """Stop serving."""

@@ -13,12 +13,13 @@ from uuid import uuid4
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 from prometheus_client import Metric
 
-from .celery_queues import Queues
-from .celery_sockets import REFUSALS, Sockets
-from .celery_tasks import Tasks, name_of
-from .celery_workers import Workers
-from .declaration import Labels
-from .own import QUERY_SUCCESS
+from seawall.exporters.celery_tasks import Tasks, name_of
+from seawall.exporters.celery_workers import Workers
+from seawall.exporters.declaration import Labels
+from seawall.exporters.own import QUERY_SUCCESS
+
+from .queues import Queues
+from .sockets import REFUSALS, Sockets
 
 _log: Final = logging.getLogger(__name__)
 

@@ -9,10 +9,11 @@ import amqp
 from kombu import Connection
 from prometheus_client import Metric
 
-from .celery_metrics import CONSUMERS, LENGTH, OTHERS
-from .celery_sockets import REFUSALS
-from .declaration import Labels
-from .own import FOLDED_ROWS
+from seawall.exporters.celery_metrics import CONSUMERS, LENGTH, OTHERS
+from seawall.exporters.declaration import Labels
+from seawall.exporters.own import FOLDED_ROWS
+
+from .sockets import REFUSALS
 
 LIMIT: Final = 200
 """Queues that are told one by one: those with most messages."""
