@@ -3,7 +3,7 @@
 from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
 from .environment import SCHEMES, MissingVariableError, expand, redact
 from .exporter_access import ExporterAccess
-from .files import Instead, files_of, fingerprint
+from .files import Instead, contents_of, files_of, fingerprint
 from .loader import load
 from .model import Campaign, Catalog, Defaults, Notify, StackNotify, Team
 from .moments import instant
@@ -47,6 +47,7 @@ __all__ = [
     "Slo",
     "StackNotify",
     "Team",
+    "contents_of",
     "expand",
     "files_of",
     "fingerprint",

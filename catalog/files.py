@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,8 +34,8 @@ class Source:
     merged: frozenset[Steps] = frozenset()
 
 
-Instead = Mapping[Path, Path | None]
-"""What is read in place of a catalog's files; None leaves the file out."""
+Instead = Mapping[Path, bytes | None]
+"""What is read in place of what a catalog's files hold; None leaves the file out."""
 Fingerprint = tuple[tuple[str, int, int, int], ...]
 """What differs as soon as the files of a catalog do: name, inode, size and time of each."""
 
@@ -44,15 +45,28 @@ def read(path: Path, instead: Instead) -> Source:
     files = files_of(path)
     joiner = _Joiner(str(path), [str(file) for file in files])
     for number, file in enumerate(files, start=1):
-        where = instead.get(file, file)
-        if where is None:
-            continue
-        if where != path and not _is_plain(where):
+        if file in instead:
+            if (given := instead[file]) is not None:
+                joiner.add(file, number, given)
+        elif file == path or _is_plain(file):
+            joiner.add(file, number, None)
+        else:
             said = "this is no regular file; move it out of the catalog's folder, or give it another ending"
             joiner.refuse(_refused(file, said))
-            continue
-        joiner.add(file, number, where)
     return joiner.source()
+
+
+def contents_of(path: Path) -> dict[Path, bytes]:
+    """Return what each file of the catalog at *path* holds, without those that cannot be read.
+
+    Of one that is too large to be read it is only so much that this shows. Raise CatalogError where there is no file.
+    """
+    found = {}
+    for file in files_of(path):
+        with suppress(OSError):
+            if file.is_file():  # to read a pipe waits for whoever writes to it
+                found[file] = _bytes(file)
+    return found
 
 
 def fingerprint(path: Path) -> Fingerprint:
@@ -124,11 +138,11 @@ class _Joiner:
         self._merged: set[Steps] = set()
         self._owned: set[str] = set()
 
-    def add(self, file: Path, number: int, where: Path) -> None:
-        """Add what *where* holds as the file that is called *file*."""
+    def add(self, file: Path, number: int, given: bytes | None) -> None:
+        """Add *file*; where *given* is there, that in place of what it holds."""
         name = str(file)
         try:
-            document = read_document(_text(file, where), name, number)
+            document = read_document(_text(file, given), name, number)
         except CatalogError as error:
             self.refuse(error)
             return
@@ -187,10 +201,14 @@ class _Joiner:
         self._problems.append(Problem(places.of_key(("second",)), about(path, said)))
 
 
-def _text(file: Path, where: Path) -> str:
+def _bytes(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(_LARGEST + 1)
+
+
+def _text(file: Path, given: bytes | None) -> str:
     try:
-        with where.open("rb") as opened:
-            raw = opened.read(_LARGEST + 1)
+        raw = _bytes(file) if given is None else given
     except OSError as error:
         raise _refused(file, f"this file cannot be read ({error.strerror}); mend its permissions or its link") from None
     if len(raw) > _LARGEST:

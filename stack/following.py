@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from seawall.catalog import Catalog, CatalogError, Instead, SeawallError, Severity, files_of, fingerprint, load
+from seawall.catalog import Catalog, CatalogError, Instead, SeawallError, Severity, contents_of, fingerprint, load
 from seawall.conventions import CATALOG_DIR, FOLLOWED
-from seawall.generator import Addresses, Artifact, Finding, Packs, load_packs, scratch, serves, validate
+from seawall.generator import Addresses, Artifact, Finding, Packs, load_packs, serves, validate
 
 from .held_back import Held, held_back
 from .layout import write_atomically
@@ -78,7 +78,7 @@ class Follower:
         try:
             look = self._follow(today)
         except SeawallError as error:
-            look = Look(self._serves(), problems=tuple(str(error).splitlines()))
+            look = Look(self.serves, problems=tuple(str(error).splitlines()))
         look = replace(look, seconds=time.monotonic() - start)
         self._note(look)
         return look
@@ -86,16 +86,15 @@ class Follower:
     def _follow(self, today: date) -> Look:
         packs = load_packs(self._source.templates)
         path = self._source.catalog
-        with scratch("watch") as folder:
-            copies = _copied(path, folder)  # what is loaded is what is kept, whoever writes meanwhile
-            held = held_back(
-                path, self._out / CATALOG_DIR, lambda instead: _read(path, {**copies, **instead}, packs, today)
-            )
-            more = _kept(path, {**copies, **held.instead})
-            built = build(held.catalog, packs, self._out, self._addresses, self._tools, self._tell, more)
+        said = contents_of(path)  # what is loaded is what is kept, whoever writes meanwhile
+        held = held_back(path, self._out / CATALOG_DIR, lambda instead: _read(path, {**said, **instead}, packs, today))
+        more = _kept(path, {**said, **held.instead})
+        built = build(held.catalog, packs, self._out, self._addresses, self._tools, self._tell, more)
         return Look(True, not built.written.is_unchanged, *_told(held), built.findings)
 
-    def _serves(self) -> bool:
+    @property
+    def serves(self) -> bool:
+        """Whether the folder holds a set that was rendered, by an earlier watch perhaps."""
         with suppress(SeawallError):
             return serves(self._out)
         return False
@@ -130,23 +129,10 @@ def _read(path: Path, instead: Instead, packs: Packs, today: date) -> Catalog:
     return catalog
 
 
-def _copied(path: Path, folder: Path) -> dict[Path, Path]:
-    """Return a copy, in *folder*, of each file that can be read; loading tells what is wrong with the others."""
-    copies = {}
-    for number, file in enumerate(files_of(path)):
-        if not file.is_file():  # to read a pipe waits for whoever writes to it
-            continue
-        with suppress(OSError):
-            copy = folder / f"{number}.yaml"
-            copy.write_bytes(file.read_bytes())
-            copies[file] = copy
-    return copies
-
-
 def _kept(path: Path, read: Instead) -> list[Artifact]:
     """Return the files of a folder that is the same catalog: what serves if the next one is broken."""
     names = {file: str(file.relative_to(path)) if path.is_dir() else _ONE_FILE for file in read}
-    return [Artifact(f"{CATALOG_DIR}/{names[file]}", at.read_bytes()) for file, at in read.items() if at is not None]
+    return [Artifact(f"{CATALOG_DIR}/{names[file]}", held) for file, held in read.items() if held is not None]
 
 
 def _told(held: Held) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -26,7 +26,7 @@ def held_back(path: Path, good: Path, read: Callable[[Instead], Catalog]) -> Hel
     problems: dict[Path, tuple[Problem, ...]] = {}
     first: CatalogError | None = None
     while True:
-        instead = {file: _copy(good, file.relative_to(path)) for file in problems}
+        instead = {file: _copy(good / file.relative_to(path)) for file in problems}
         try:
             catalog = read(instead)
         except CatalogError as error:
@@ -41,8 +41,8 @@ def held_back(path: Path, good: Path, read: Callable[[Instead], Catalog]) -> Hel
         return Held(catalog, instead, problems)
 
 
-def _copy(good: Path, name: Path) -> Path | None:
-    return good / name if (good / name).is_file() else None
+def _copy(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
 
 
 def _by_file(error: CatalogError, path: Path) -> dict[Path, tuple[Problem, ...]]:

@@ -84,6 +84,7 @@ def watch(
     with ExitStack() as stack:
         where = stack.enter_context(serving(status, host, port))
         click.echo(f"Watching {catalog}; /metrics and /health are at http://{where}/ (Ctrl-C stops it).", err=True)
+        status.serves = follower.serves  # while the first look takes its time
         reloads.want()  # an earlier watch may have ended before it told them
         follow(follower, reloads, status, Event().wait, date.today, interval)
 
