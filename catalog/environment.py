@@ -80,3 +80,11 @@ def _authority(rest: str) -> str:
     if "@" not in authority and "@" in rest and ":" in authority and not port.isdigit():
         authority = rest  # a password with a / or a ? in it, which ought to have been escaped, ended it early
     return _UNTIL_PATH.split(authority.rpartition("@")[2], maxsplit=1)[0]
+
+
+def host_and_port(text: str) -> tuple[str, int] | None:
+    """Return what ``HOST:PORT`` names, an IPv6 address without its brackets; None where it is no such text."""
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        return None
+    return host.strip("[]"), int(port)

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from seawall.catalog import host_and_port
 from seawall.conventions import EXPORTER_PORT
 
 from .server import Settings, serve
@@ -98,7 +99,7 @@ def exporter(
 
 
 def _address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
+    found = host_and_port(listen)
+    if found is None:
         raise click.BadParameter(f"{listen!r} is not HOST:PORT; write such as 127.0.0.1:9879", param_hint="--listen")
-    return host.strip("[]"), int(port)
+    return found

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from seawall.catalog import SeawallError
+from seawall.catalog import SeawallError, host_and_port
 from seawall.conventions import ALERTMANAGER_PORT, PORTAL_PORT, PROMETHEUS_PORT
 
 from .settings import DAY, Settings
@@ -81,10 +81,10 @@ def portal(
 
 
 def _address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
+    found = host_and_port(listen)
+    if found is None:
         raise click.BadParameter(f"{listen!r} is not HOST:PORT; write such as 127.0.0.1:8800", param_hint="--listen")
-    return host.strip("[]"), int(port)
+    return found
 
 
 def _url(url: str, option: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from seawall.catalog import SeawallError
+from seawall.catalog import SeawallError, host_and_port
 from seawall.conventions import WATCH_PORT
 from seawall.generator import Addresses, ends_tidily, find_tools
 
@@ -136,7 +136,7 @@ def _addresses(options: tuple[str, ...]) -> Addresses:
     given: dict[str, Any] = {}
     for option in options:
         name, _, address = option.partition("=")
-        if name not in _NAMES or not _is_address(address):
+        if name not in _NAMES or host_and_port(address) is None:
             wanted = f"the names are {', '.join(_NAMES)}; write such as prometheus=prometheus:9090"
             raise click.BadParameter(f"{option!r}: {wanted}", param_hint="--address")
         given[name] = address
@@ -144,15 +144,10 @@ def _addresses(options: tuple[str, ...]) -> Addresses:
 
 
 def _listen(listen: str) -> tuple[str, int]:
-    if not _is_address(listen):
+    found = host_and_port(listen)
+    if found is None:
         raise click.BadParameter(f"{listen!r} is not HOST:PORT; write such as 127.0.0.1:8801", param_hint="--listen")
-    host, _, port = listen.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _is_address(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isascii() and port.isdecimal() and int(port) <= 65535
+    return found
 
 
 def _tell(text: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.catalog import MissingVariableError, SeawallError, expand, redact
+from seawall.catalog import MissingVariableError, SeawallError, expand, host_and_port, redact
 
 ENVIRON = {"PASSWORD": "hunter2", "HOST": "cache", "EMPTY": "", "NESTED": "${PASSWORD}"}
 
@@ -73,3 +73,17 @@ def test_no_password_is_ever_shown(password: str) -> None:
 def test_any_text_is_redacted_without_an_error(text: str) -> None:
     """An exporter that shows an address never stumbles over it."""
     assert redact(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:80", ("127.0.0.1", 80)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("portal:0", ("portal", 0)),
+        *((text, None) for text in ("", ":80", "a", "a:", "a:65536", "a:-1", "a:8o", "a:８０")),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, expected: tuple[str, int] | None) -> None:
+    """Anything else is none."""
+    assert expected == host_and_port(text)
