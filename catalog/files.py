@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from .wording import about, shown
 _SUFFIXES: Final = (".yaml", ".yml")
 _SHARED: Final = ("teams", "services", "campaigns")  # sections that several files may add to
 _RENDERED: Final = f"# {MADE} ".encode()
+_RECOVERED: Final = "lost+found"  # which the root of a volume has, and only root may list
 _LARGEST: Final = 32 * 2**20  # bytes of a file, some fifty thousand services
 _INIT: Final = "run `seawall init` to write a first one"
 
@@ -36,8 +37,11 @@ class Source:
 
 Instead = Mapping[Path, bytes | None]
 """What is read in place of what a catalog's files hold; None leaves the file out."""
-Fingerprint = tuple[tuple[str, int, int, int], ...]
-"""What differs as soon as the files of a catalog do: name, inode, size and time of each."""
+Fingerprint = tuple[tuple[str, int, int, int, int], ...]
+"""What differs as soon as the files of a catalog do: name, inode, size, time and time of the inode's change of each.
+
+The last is the system's own: copies that keep a file's time change it, and so do permissions.
+"""
 
 
 def read(path: Path, instead: Instead) -> Source:
@@ -72,36 +76,46 @@ def contents_of(path: Path) -> dict[Path, bytes]:
 def fingerprint(path: Path) -> Fingerprint:
     """Return what tells whether the catalog at *path* has changed; a few system calls, and it never raises."""
     # The folder itself is among them: a file that was renamed over another changes it.
-    return tuple(sorted(_stats((path, *(_named(path) if path.is_dir() else ())))))
+    return tuple(sorted(_stats((path, *_named(path)))))
 
 
-def _stats(files: tuple[Path, ...]) -> Iterator[tuple[str, int, int, int]]:
+def _stats(files: tuple[Path, ...]) -> Iterator[tuple[str, int, int, int, int]]:
     for file in files:
         try:
             found = file.stat()
         except OSError:  # it went away between the listing and now, or it is a link to nothing
             continue
-        yield str(file), found.st_ino, found.st_size, found.st_mtime_ns
+        yield str(file), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def files_of(path: Path) -> list[Path]:
     """Return the files of the catalog at *path*, a file or a folder; raise CatalogError where there is none."""
-    if path.is_dir():
-        found = sorted(_below(path))
-        if not found:
-            raise _refused(path, f"no *.yaml file stands in this folder; {_INIT}")
-        return found
-    if not path.exists():
-        raise _refused(path, f"there is no such file or folder; name the catalog, or {_INIT}")
+    try:
+        if path.is_dir():
+            found = sorted(_below(path))
+            if not found:
+                raise _refused(path, f"no *.yaml file stands in this folder; {_INIT}")
+            return found
+        if not path.exists():
+            raise _refused(path, f"there is no such file or folder; name the catalog, or {_INIT}")
+    except OSError as error:
+        said = f"this cannot be looked into ({error.strerror}); mend its permissions"
+        raise _refused(Path(error.filename or path), said) from None
     return [path]
 
 
 def _below(folder: Path) -> list[Path]:
-    return [file for file in _named(folder) if not _is_rendered(file)]
+    return [file for file in _named(folder, _require_listed) if not _is_rendered(file)]
 
 
-def _named(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+def _require_listed(error: OSError) -> None:
+    """Raise *error* where a folder that is there cannot be listed: its services would be gone as if by intent."""
+    if not isinstance(error, FileNotFoundError) and Path(error.filename).name != _RECOVERED:
+        raise error
+
+
+def _named(folder: Path, failed: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder, onerror=failed):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent, name) for name in names if name.endswith(_SUFFIXES) and not name.startswith("."))
 

@@ -3,11 +3,13 @@
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from seawall.catalog import Catalog, CatalogError, load
+from seawall.catalog import Catalog, CatalogError, fingerprint, load
 
 TEAM = "teams:\n  payments: {}\n"
 SERVICE = "services:\n  checkout: {kind: http, team: payments}\n"
@@ -223,3 +225,63 @@ def test_a_pipe_that_is_the_catalog_is_read() -> None:
     Path("text").write_text("seawall: 1\n" + TEAM + SERVICE)
     with Path("text").open() as text, subprocess.Popen(["sh", "-c", "cat > pipe"], stdin=text):
         assert ["checkout"] == names(load(Path("pipe")))
+
+
+@contextmanager
+def somebody(here: Path) -> Iterator[None]:
+    """Be a user whom permissions bind until the end of the block, and who may come *here*."""
+    here.chmod(0o755)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
+    """Its services would be gone from the catalog as if somebody had taken them out."""
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE, mail__more="services: {}\n")
+    (root / "mail").chmod(0)
+    with somebody(tmp_path):
+        said = "this cannot be looked into (Permission denied); mend its permissions"
+        assert [f"catalog/mail:1:1: {said}"] == refused(root)
+        assert 2 == len(fingerprint(root))
+    (root / "mail").chmod(0o755)
+    with somebody(tmp_path):
+        assert ["checkout"] == names(load(root))
+
+
+def test_a_catalog_in_a_folder_that_nobody_may_enter_is_told(tmp_path: Path) -> None:
+    """And to look whether it has changed raises nothing."""
+    file = folder(main="seawall: 1\n" + TEAM + SERVICE) / "main.yaml"
+    Path("catalog").chmod(0)
+    with somebody(tmp_path):
+        assert [f"{file}:1:1: this cannot be looked into (Permission denied); mend its permissions"] == refused(file)
+        assert () == fingerprint(file)
+    Path("catalog").chmod(0o755)
+
+
+def test_what_a_volume_has_at_its_root_is_no_part_of_a_catalog(tmp_path: Path) -> None:
+    """Only root may list it, and nobody who loads a catalog need be root."""
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE)
+    (root / "lost+found").mkdir(mode=0o000)
+    with somebody(tmp_path):
+        assert ["checkout"] == names(load(root))
+
+
+def test_an_edit_that_keeps_the_time_of_the_file_is_a_change() -> None:
+    """As copies do that preserve it, and clocks that were set back; so are other permissions."""
+    root = folder(main="seawall: 1\n" + TEAM + SERVICE)
+    file = root / "main.yaml"
+    before, old = fingerprint(root), file.stat()
+    file.write_text("seawall: 1\n" + TEAM + SERVICE.replace("checkout", "checkers"))
+    while file.stat().st_ctime_ns == old.st_ctime_ns:  # until the system's clock has ticked
+        os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+    edited = fingerprint(root)
+    assert before != edited
+    changed = file.stat().st_ctime_ns
+    while file.stat().st_ctime_ns == changed:
+        file.chmod(0o600)
+    assert edited != fingerprint(root)
