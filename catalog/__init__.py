@@ -1,7 +1,7 @@
 """The catalog: teams, services and campaigns, read from YAML, checked, frozen."""
 
 from .burn_rates import PAIRS, Pair, objective_ratio, pairs_that_can_fire
-from .environment import SCHEMES, MissingVariableError, expand, host_and_port, redact
+from .environment import SCHEMES, MissingVariableError, SecretFileError, expand, host_and_port, redact
 from .exporter_access import ExporterAccess
 from .files import Instead, contents_of, files_of, fingerprint
 from .loader import load
@@ -42,6 +42,7 @@ __all__ = [
     "Problem",
     "RunbookNotes",
     "SeawallError",
+    "SecretFileError",
     "Service",
     "Severity",
     "Slo",

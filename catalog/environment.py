@@ -1,11 +1,13 @@
-"""The addresses of services as the exporter uses them: variables filled in, and what may be shown of them."""
+"""The addresses of services as the exporter uses them: secrets filled in, and what may be shown of them."""
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from .problems import SeawallError
-from .texts import VARIABLE
+from .texts import REFERENCE, with_variables
 from .wording import quoted
 
 # Ports of the schemes that name one, so that an instance is host:port even where the address leaves it out.
@@ -35,6 +37,7 @@ _PORTS: Final = {
 }
 SCHEMES: Final = frozenset(_PORTS)
 _BROKER: Final = "celery+"  # in front of the broker's own scheme
+_LONGEST_SECRET: Final = 4096
 _UNTIL_PATH: Final = re.compile(r"[/?#]")
 
 
@@ -49,21 +52,46 @@ class MissingVariableError(SeawallError):
         )
 
 
+class SecretFileError(SeawallError):
+    """A file that a service's ``url`` names holds no secret, or cannot be read."""
+
+    def __init__(self, path: str, service: str, why: str) -> None:
+        owner = f"service {quoted(service)}: " if service else ""
+        super().__init__(f"{owner}url needs the file {path}, {why}; mount it where the exporter runs")
+
+
 def expand(url: str, environ: Mapping[str, str], *, service: str = "") -> str:
-    """Return *url* with every ``${VARIABLE}`` from *environ*; MissingVariableError where one is unset or empty."""
+    """Return *url* with every ``${VARIABLE}`` from *environ*, and every ``${file:/PATH}`` from that file.
+
+    A variable goes in as it is, a file's first line percent-encoded: other programs read the same file. Raise
+    MissingVariableError where a variable is unset or empty, SecretFileError where a file is not readable or empty.
+    """
     pieces, end = [], 0
-    for found in VARIABLE.finditer(url):
-        value = environ.get(found[1])
+    for found in REFERENCE.finditer(url):
+        variable, path = found.groups()
+        value = quote(_first_line(path, service), safe="") if path else environ.get(variable)
         if not value:
-            raise MissingVariableError(found[1], service)
+            raise MissingVariableError(variable, service)
         pieces += [url[end : found.start()], value]
         end = found.end()
     return "".join([*pieces, url[end:]])
 
 
+def _first_line(path: str, service: str) -> str:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            line = file.readline(_LONGEST_SECRET).rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SecretFileError(path, service, f"which cannot be read ({why})") from None
+    if not line:
+        raise SecretFileError(path, service, "which is empty")
+    return line
+
+
 def redact(url: str) -> str:
     """Return host:port of *url* and nothing else of it; ``unknown`` where it names no host."""
-    scheme, found, rest = url.partition("://")
+    scheme, found, rest = with_variables(url).partition("://")
     if not found:
         return "unknown"
     authority = _authority(rest)

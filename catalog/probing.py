@@ -10,7 +10,7 @@ from .fields import DNS_NAME, HEADER, HEADER_VALUE, SERVER_NAME, Flag, Model, Wh
 from .findings import Findings
 from .patterns import checked
 from .places import Path
-from .texts import VARIABLE
+from .texts import VARIABLE, with_variables
 from .values import Duration
 from .wording import quoted
 
@@ -125,6 +125,7 @@ def check_probe(kind: str, url: str | None, probe: Probe | None, path: Path, fin
 
 
 def _misfits(url: str | None, probe: Probe) -> Iterator[tuple[Path, str]]:
+    url = None if url is None else with_variables(url)
     scheme = "" if url is None or VARIABLE.match(url) else url.partition("://")[0].lower()
     if scheme and scheme not in SCHEMES:
         yield ("url",), f"url: a probe knows no {quoted(scheme)}; write {', '.join(f'{each}://' for each in SCHEMES)}"

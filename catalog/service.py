@@ -146,7 +146,7 @@ class Service(Model):
     scheme: Literal["http", "https"] = "http"
     """How it is scraped."""
     url: str | None = None
-    """Where Seawall's exporter reaches it; a secret in it is a `${VARIABLE}` of the exporter's environment."""
+    """Where Seawall's exporter reaches it; a secret in it is a `${VARIABLE}` of its, or a `${file:/PATH}`."""
     probe: Probe | None = None
     """Of a service of kind `probe`: what is asked from outside, and which answer is well."""
     part_of: Name | Literal[""] = ""

@@ -9,6 +9,9 @@ from .places import Path
 from .wording import field_name
 
 VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_FILE: Final = re.compile(r"\$\{file:(/[^{}]+)\}")
+REFERENCE: Final = re.compile(f"{VARIABLE.pattern}|{_FILE.pattern}")
+"""What stands for a secret in a ``url``: group 1 is a variable of the exporter's environment, or group 2 a file."""
 _SUSPECT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]|\\$\\{")
 _PARAMETER: Final = re.compile(
     r"(?:^|[?&;\s])([\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key))\s*=\s*([^&;#\s]+)", re.I
@@ -17,6 +20,11 @@ _SECRET_KEY: Final = re.compile(r"(?:password|passwd|secret|token|credentials|se
 _SMALLEST: Final = 1e-9  # but for 0: rules have twelve digits behind the point
 _LINKS: Final = ("runbook_base_url", "portal_url", "prometheus_url", "grafana_url")
 _INSTEAD: Final = "write ${VARIABLE} in its place; the exporter reads it from its environment"
+
+
+def with_variables(url: str) -> str:
+    """Return *url* with a variable in place of each file, whose path would be read as the url's own."""
+    return _FILE.sub("${FILE}", url)
 
 
 def check_texts(data: Any, findings: Findings) -> None:
@@ -44,12 +52,19 @@ def check_numbers(data: Any, findings: Findings) -> None:
 
 def check_url(url: str, path: Path, findings: Findings) -> None:
     """Add a literal password, and what is neither an address nor a variable."""
+    is_file, url = _FILE.match(url) is not None, with_variables(url)
     if "${" in VARIABLE.sub("", url):
-        findings.error(path, "url holds a ${ that begins no variable; write such as ${ORDERS_DB_URL}")
+        findings.error(
+            path,
+            "url holds a ${ that begins no variable; write such as ${ORDERS_DB_URL} or ${file:/run/secrets/orders_db}",
+        )
     elif parameter := _literal_parameter(url):
         findings.error(path, f"url holds a literal secret in {parameter}; {_INSTEAD}")
     elif _has_password(url):
         findings.error(path, f"url holds a literal password; {_INSTEAD}")
+    elif is_file:
+        said = "url begins with a file, and a file holds a password; write such as redis://:${file:/…}@cart-cache:6379"
+        findings.error(path, said)
     elif "://" not in url and not VARIABLE.match(url):
         findings.error(path, "url is no address; write such as redis://cart-cache:6379 or ${CART_CACHE_URL}")
 

@@ -6,9 +6,9 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from seawall.catalog import SeawallError
-from seawall.catalog.environment import redact
+from seawall.catalog.environment import expand, redact
+from seawall.catalog.texts import REFERENCE
 
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_PARAMETER: Final = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 _UNKNOWN: Final = "unknown"  # what redact says of a url without a host
 _LONGEST: Final = 300
@@ -37,8 +37,9 @@ def split(url: str) -> SplitResult:
 
 
 def secrets_of(template: str, url: str, environ: Mapping[str, str]) -> frozenset[str]:
-    """Return every string that may not be shown of *url*, which *template* became."""
-    found = {url, *(environ.get(name, "") for name in _VARIABLE.findall(template))}
+    """Return every string that may not be shown of *url*, which *template* became; raise as `expand` does."""
+    references = list(REFERENCE.finditer(template))
+    found = {url, *(environ.get(each[1], "") if each[1] else expand(each[0], environ) for each in references)}
     try:
         parts = split(url)
     except AmbiguousUrlError:

@@ -1,10 +1,12 @@
 """Addresses as the exporter uses them, and as they may be shown."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.catalog import MissingVariableError, SeawallError, expand, host_and_port, redact
+from seawall.catalog import MissingVariableError, SeawallError, SecretFileError, expand, host_and_port, redact
 
 ENVIRON = {"PASSWORD": "hunter2", "HOST": "cache", "EMPTY": "", "NESTED": "${PASSWORD}"}
 
@@ -36,6 +38,41 @@ def test_a_missing_variable_is_named_with_its_service(variable: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "password"),
+    [("hunter2", "hunter2"), ("hunter2\r\nold\n", "hunter2"), ("a/b@c ${HOST}", "a%2Fb%40c%20%24%7BHOST%7D")],
+)
+def test_a_secret_file_is_its_first_line_made_fit_for_a_url(tmp_path: Path, content: str, password: str) -> None:
+    """The file is the one that the server's own image reads, so nobody has percent-encoded what is in it."""
+    file = tmp_path / "cache"
+    file.write_text(content)
+
+    assert f"redis://u:{password}@cache:6379" == expand(f"redis://u:${{file:{file}}}@${{HOST}}:6379", ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "which cannot be read (No such file or directory)"),
+        (b"", "which is empty"),
+        (b"\n", "which is empty"),
+        (b"\xff", "which cannot be read (it is no text)"),
+    ],
+)
+def test_a_secret_file_without_a_secret_is_named_with_its_service(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    """Its path and the reason, and what to do."""
+    file = tmp_path / "cache"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SecretFileError) as refused:
+        expand(f"redis://:${{file:{file}}}@cache", ENVIRON, service="cart-cache")
+
+    said = f"url needs the file {file}, {why}; mount it where the exporter runs"
+    assert f'service "cart-cache": {said}' == str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("redis://cache:6379/0", "cache:6379"),
@@ -50,6 +87,7 @@ def test_a_missing_variable_is_named_with_its_service(variable: str) -> None:
         ("mongodb://user:hunter2@a:1,b:2/orders", "a:1,b:2"),
         ("custom://host", "host"),
         ("redis://${HOST}:6379", "unknown"),
+        ("redis://:${file:/run/secrets/cache}@cache", "cache:6379"),
         ("${CACHE_URL}", "unknown"),
         ("unix:///run/redis.sock", "unknown"),
         ("", "unknown"),

@@ -157,6 +157,8 @@ def test_commands_in_a_runbook_may_hold_variables_of_a_shell(loaded: Load) -> No
         "${CACHE_URL}",
         "redis://cache:6379",
         "redis://:${PASSWORD}@cache:6379/0",
+        "redis://:${file:/run/secrets/cache}@cache:6379/0",
+        "redis://${USER}:${file:/run/secrets/cache}@cache:6379/0",
         "postgres://orders:${PASSWORD}@${HOST}:5432/orders?sslmode=require",
         "https://psp.example.org/status?token=${TOKEN}",
         "redis://[::1]:6379",

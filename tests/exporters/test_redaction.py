@@ -1,5 +1,7 @@
 """Nothing of a url that is secret is shown."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,14 @@ def test_a_variable_that_is_the_whole_url_is_secret_with_its_password() -> None:
     environ = {"URL": "redis://:hunter2@cache"}
     secrets = secrets_of("${URL}", environ["URL"], environ)
     assert without(f"cannot reach {environ['URL']}, password hunter2", secrets) == "cannot reach ***, password ***"
+
+
+def test_what_a_file_holds_is_secret_in_both_forms(tmp_path: Path) -> None:
+    """Wherever in the url it stands: as the file has it, and as the url has it."""
+    (tmp_path / "user").write_text("a/b\n")
+    template = f"redis://${{file:{tmp_path}/user}}@cache"
+
+    assert {"a/b", "a%2Fb"} <= secrets_of(template, "redis://a%2Fb@cache", {})
 
 
 def test_a_text_is_one_short_printable_line() -> None:
