@@ -43,7 +43,7 @@ class Defaults(Model):
     scrape_interval: Duration = Duration(15)
     """How often Prometheus scrapes."""
     retention: Duration | None = None
-    """How long Prometheus keeps samples, where it is not the one that `seawall up` starts; no budget can be longer."""
+    """How long Prometheus keeps samples; no budget can be longer. Left out: the longest SLO window and two days."""
     match: dict[Label, str] = Field(default_factory=dict)
     """Label matchers of every service, such as `environment: production`; a service's own win."""
     dialect: Kind = "otel"

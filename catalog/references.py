@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from seawall.conventions import EXPORTER_JOB, STACK_SERVICE
+from seawall.conventions import RESERVED_NAMES
 
 from .findings import Findings
 from .graph import cycles
@@ -29,7 +29,7 @@ def check_references(services: Mapping[str, Service], names: Names, findings: Fi
     """Add every team and dependency that does not exist, and a warning for every cycle of dependencies."""
     for name, service in services.items():
         path = ("services", name)
-        if name in (STACK_SERVICE, EXPORTER_JOB):
+        if name in RESERVED_NAMES:
             findings.error(path, "this name is reserved for the stack itself; give the service another one")
         is_given = isinstance(names.services[name].get("team"), str)
         if is_given and service.team not in names.teams and names.complete:

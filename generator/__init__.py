@@ -6,6 +6,7 @@ from .endings import ends_tidily
 from .model import Alert, Artifact, Panel, Query, ServiceView
 from .packs import Pack, Packs, load_packs
 from .render import PARTS, STACK, iterate, render, view
+from .retention import retention_flag
 from .sources import PackError
 from .text import TemplateError
 from .tools import TOOL_NAMES, cache_folder, find_tool, find_tools, passed_folder
@@ -38,6 +39,7 @@ __all__ = [
     "load_packs",
     "passed_folder",
     "render",
+    "retention_flag",
     "serves",
     "validate",
     "view",

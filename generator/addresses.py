@@ -1,17 +1,19 @@
 """Where the parts of the stack answer; host:port, as rendered configuration names them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from seawall import conventions
-from seawall.catalog import Catalog
+from seawall.catalog import Catalog, host_and_port
 
 
 @dataclass(frozen=True)
 class Addresses:
     """The stack's own addresses as Prometheus and Alertmanager reach them.
 
-    *watch* is None where no ``seawall watch`` runs. *exporter_client* is what Prometheus presents to the exporter: its
+    *watch*, *grafana* and *collector*, of which that is where it tells its own metrics, are None where they do not run.
+    *exporter_client* is what Prometheus presents to the exporter: its
     ``scheme``, ``basic_auth`` and ``tls_config``.
     """
 
@@ -20,12 +22,32 @@ class Addresses:
     exporter: str = f"localhost:{conventions.EXPORTER_PORT}"
     portal: str = f"localhost:{conventions.PORTAL_PORT}"
     watch: str | None = field(default=None, kw_only=True)
+    grafana: str | None = field(default=None, kw_only=True)
+    collector: str | None = field(default=None, kw_only=True)
     exporter_client: dict[str, Any] = field(default_factory=dict, kw_only=True)
 
     @property
     def exporter_url(self) -> str:
         """The exporter's address with its scheme."""
         return f"{self.exporter_client.get('scheme', 'http')}://{self.exporter}"
+
+    @property
+    def jobs(self) -> dict[str, str]:
+        """The address of each part that runs, by its job."""
+        found = {f"{conventions.STACK_SERVICE}-{part}": getattr(self, part) for part in conventions.STACK_PARTS}
+        return {job: address for job, address in found.items() if address}
+
+
+def given_addresses(options: Iterable[str]) -> dict[str, str]:
+    """Return the addresses that options of the form ``NAME=HOST:PORT`` give, by name; raise ValueError for another."""
+    given: dict[str, str] = {}
+    for option in options:
+        name, _, address = option.partition("=")
+        if name not in conventions.STACK_PARTS or host_and_port(address) is None:
+            names = ", ".join(conventions.STACK_PARTS)
+            raise ValueError(f"{option!r}: the names are {names}; write such as prometheus=prometheus:9090")
+        given[name] = address
+    return given
 
 
 def addresses_of(catalog: Catalog) -> Addresses:

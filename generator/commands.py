@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,8 @@ import click
 
 from seawall.catalog import SCHEMES, Catalog, SeawallError, Severity, load
 
+from .address_option import address_option
+from .addresses import addresses_of
 from .blind_spots import blind_spots
 from .blind_spots_text import as_text
 from .check import TOOLS, UNREAD, Finding
@@ -70,8 +73,11 @@ def _progress(text: str) -> None:
     "--out", required=True, type=click.Path(path_type=Path), help="The folder to render into; new, empty or Seawall's."
 )
 @_ONLY
+@address_option
 @ends_tidily
-def render(catalog: Path, templates: Path | None, today: datetime | None, out: Path, only: str) -> None:
+def render(
+    catalog: Path, templates: Path | None, today: datetime | None, out: Path, only: str, addresses: dict[str, Any]
+) -> None:
     """Render CATALOG, a file or a folder, into rules, tests, dashboards, runbooks, routing and targets.
 
     All or nothing: where anything is wrong the folder keeps serving what it held. --only makes the folder hold these
@@ -88,7 +94,8 @@ def render(catalog: Path, templates: Path | None, today: datetime | None, out: P
     loaded, packs = _open(catalog, templates, today)
     _warn(loaded, packs)
     _progress(f"rendering {counted(len(loaded.services), 'service')}")
-    click.echo(_summary(write(iterate(loaded, packs, only=parts), out), out))
+    where = replace(addresses_of(loaded), **addresses)
+    click.echo(_summary(write(iterate(loaded, packs, where, parts), out), out))
 
 
 def _parts(only: str) -> frozenset[str]:

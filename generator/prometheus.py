@@ -22,7 +22,7 @@ def prometheus_config(catalog: Catalog, addresses: Addresses) -> dict[str, Any]:
             *_own_jobs(addresses),
             *_listed(addresses),
             {
-                "job_name": "seawall-probes",
+                "job_name": conventions.PROBES_JOB,
                 **addresses.exporter_client,
                 "http_sd_configs": [
                     {"url": f"{addresses.exporter_url}/targets", **presented, "refresh_interval": "30s"}
@@ -52,17 +52,10 @@ def targets(service: Service) -> bytes | None:
 
 
 def _own_jobs(addresses: Addresses) -> list[dict[str, Any]]:
-    own = {
-        "seawall-prometheus": addresses.prometheus,
-        "seawall-alertmanager": addresses.alertmanager,
-        conventions.EXPORTER_JOB: addresses.exporter,
-        "seawall-portal": addresses.portal,
-        **({conventions.WATCH_JOB: addresses.watch} if addresses.watch else {}),
-    }
     clients = {conventions.EXPORTER_JOB: addresses.exporter_client}
     return [
         {"job_name": job, **clients.get(job, {}), "static_configs": [{"targets": [target]}]}
-        for job, target in own.items()
+        for job, target in addresses.jobs.items()
     ]
 
 
@@ -72,7 +65,7 @@ def _listed(addresses: Addresses) -> list[dict[str, Any]]:
     What is scraped from the exporter itself, as its host is, has another one where that is presented something.
     """
     files = {"file_sd_configs": [{"files": ["targets/*.json"], "refresh_interval": "30s"}]}
-    job = {"job_name": "seawall-services", "honor_labels": False, **files}
+    job = {"job_name": conventions.SERVICES_JOB, "honor_labels": False, **files}
     if not addresses.exporter_client:
         return [job]
     here = {"source_labels": ["__address__"], "regex": re.escape(addresses.exporter)}
@@ -81,7 +74,7 @@ def _listed(addresses: Addresses) -> list[dict[str, Any]]:
         {**job, "relabel_configs": [{**here, "action": "drop"}]},
         {
             **job,
-            "job_name": "seawall-hosts",
+            "job_name": conventions.HOSTS_JOB,
             **addresses.exporter_client,
             "relabel_configs": [{**here, "action": "keep"}, scheme],
         },

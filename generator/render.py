@@ -19,6 +19,7 @@ from .packs import STACK_KIND, Packs
 from .panels import render_panels
 from .prometheus import prometheus_config, targets
 from .proofs import healthy_test, reads_recorded
+from .retention import prometheus_flags
 from .routing import alertmanager_config
 from .runbooks import render_runbooks
 from .twins import Subject, Twins
@@ -128,6 +129,7 @@ def _routes(catalog: Catalog, _: Packs, __: Addresses) -> Iterator[Artifact]:
 def _prometheus(catalog: Catalog, _: Packs, where: Addresses) -> Iterator[Artifact]:
     config = prometheus_config(catalog, where)
     yield Artifact(conventions.PROMETHEUS_CONFIG, dump(config, _header(catalog, "")))
+    yield Artifact(conventions.PROMETHEUS_FLAGS, prometheus_flags(catalog, _header(catalog, "")))
 
 
 def _rules(of: _Rendered) -> Iterator[Artifact]:

@@ -21,9 +21,18 @@ WEBHOOK_PATH: Final = "/api/v1/alertmanager"
 # The stack itself, as a pseudo-service: the owner of the Watchdog and of the exporter's own alerts.
 STACK_SERVICE: Final = "seawall"
 EXPORTER_JOB: Final = "seawall-exporter"
-WATCH_JOB: Final = "seawall-watch"
 PORTAL_RECEIVER: Final = "seawall-portal"
 WATCHDOG: Final = "Watchdog"
+# Its parts, each the job "seawall-…", and the jobs by which services are scraped.
+STACK_PARTS: Final = ("prometheus", "alertmanager", "exporter", "portal", "watch", "grafana", "collector")
+SERVICES_JOB: Final = "seawall-services"
+HOSTS_JOB: Final = "seawall-hosts"
+PROBES_JOB: Final = "seawall-probes"
+RESERVED_NAMES: Final = frozenset(
+    {STACK_SERVICE, SERVICES_JOB, HOSTS_JOB, PROBES_JOB, *(f"{STACK_SERVICE}-{part}" for part in STACK_PARTS)}
+)
+# Where the exporter of `docker compose` sees the stack's volumes, one folder each.
+VOLUMES_DIR: Final = "/volumes"
 
 # Labels that every alert carries, and the annotations.
 ALERT_LABELS: Final = ("service", "team", "tier", "severity", "class", "kind")
@@ -38,6 +47,8 @@ RULES_DIR: Final = "prometheus/rules"
 TESTS_DIR: Final = "prometheus/tests"
 TARGETS_DIR: Final = "prometheus/targets"
 PROMETHEUS_CONFIG: Final = "prometheus/prometheus.yml"
+# One flag a line; Prometheus reads it where it is started with the argument "@…/prometheus/flags".
+PROMETHEUS_FLAGS: Final = "prometheus/flags"
 ALERTMANAGER_CONFIG: Final = "alertmanager/alertmanager.yml"
 ALERTMANAGER_ROUTES: Final = "alertmanager/routes.yml"
 DASHBOARDS_DIR: Final = "grafana/dashboards"

@@ -1,6 +1,5 @@
 """The stack's own processes: Prometheus, Alertmanager, the exporter and the portal, and how each is started."""
 
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from seawall import conventions
-from seawall.catalog import Catalog, SeawallError
+from seawall.catalog import SeawallError
 from seawall.generator import Addresses
 
 from .archive import home_of
@@ -27,8 +26,6 @@ _SEAWALL: Final = (
     "-m",
     "seawall.cli",
 )  # -P: a folder called seawall in the user's own is not ours
-_DAY: Final = 86400
-_SPARE_DAYS: Final = 2  # so that the first and the last day of the longest SLO window are whole
 
 
 class PortOptionError(SeawallError):
@@ -55,24 +52,15 @@ def addresses(ports: Mapping[str, int]) -> Addresses:
     return Addresses(*(f"localhost:{ports[name]}" for name in ("prometheus", "alertmanager", "exporter", "portal")))
 
 
-def retention_days(catalog: Catalog) -> int:
-    """Return for how many days Prometheus must keep samples: the longest SLO window and two days."""
-    windows = [catalog.defaults.slo_window.seconds]
-    windows += [
-        slo.window.seconds for service in catalog.services.values() for slo in service.slos.values() if slo.window
-    ]
-    return math.ceil(max(windows) / _DAY) + _SPARE_DAYS
-
-
 @dataclass(frozen=True)
 class Setting:
-    """What the components are started with: *tools* by name, *ports* by component, *retention* in days."""
+    """What the components are started with: *tools* by name, *ports* by component, *retention* as Prometheus' flag."""
 
     layout: Layout
     catalog: Path
     tools: Mapping[str, Path]
     ports: Mapping[str, int]
-    retention: int
+    retention: str
     templates: Path | None = None
 
     def listen(self, name: str) -> str:
@@ -108,7 +96,7 @@ def _prometheus(setting: Setting) -> tuple[str, ...]:
         str(setting.tools["prometheus"]),
         f"--config.file={setting.layout.build / conventions.PROMETHEUS_CONFIG}",
         f"--storage.tsdb.path={setting.layout.data / 'prometheus'}",
-        f"--storage.tsdb.retention.time={setting.retention}d",
+        setting.retention,
         f"--web.listen-address={setting.listen('prometheus')}",
         f"--web.external-url=http://localhost:{setting.ports['prometheus']}/",
         "--enable-feature=exemplar-storage,native-histograms",

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from seawall.catalog import Catalog, SeawallError
-from seawall.generator import Finding, load_packs
+from seawall.generator import Finding, load_packs, retention_flag
 
 from .binaries import provide_tools
-from .components import PORTS, Setting, addresses, components, retention_days
+from .components import PORTS, Setting, addresses, components
 from .layout import Layout
 from .lifecycle import StackError, Watch, clean_up, launch, locked, reload, running, shut_down, wait_until_healthy
 from .ports import require_free
@@ -162,7 +162,7 @@ def _reload(
 def _setting(request: Request, catalog: Catalog, tools: Mapping[str, Path]) -> Setting:
     templates = request.source.templates.absolute() if request.source.templates else None
     where = request.source.catalog.absolute()
-    return Setting(request.layout, where, tools, request.ports, retention_days(catalog), templates)
+    return Setting(request.layout, where, tools, request.ports, retention_flag(catalog), templates)
 
 
 def _example(request: Request) -> tuple[ProcessSpec, ...]:

@@ -16,6 +16,7 @@ import click
 from seawall.catalog import SeawallError, host_and_port
 from seawall.conventions import WATCH_PORT
 from seawall.generator import Addresses, ends_tidily, find_tools
+from seawall.generator.address_option import address_option
 
 from .following import Follower, Look
 from .reloads import Reloads
@@ -23,7 +24,6 @@ from .rendering import Source
 from .watch_server import WatchStatus, serving
 
 _TOOLS: Final = ("promtool", "amtool")
-_NAMES: Final = ("prometheus", "alertmanager", "exporter", "portal", "watch")
 _EPILOG: Final = """\b
 Examples:
   seawall watch catalog.yaml --out build
@@ -43,10 +43,7 @@ Exit codes: 0 after it was asked to stop, with --once where OUT serves the catal
 @click.option("--templates", type=click.Path(path_type=Path), help="A folder of templates that override the packs'.")
 @click.option("--once", is_flag=True, help="Look once, and end.")
 @click.option("--reload", "urls", multiple=True, metavar="URL", help="POST here when a new set serves; repeatable.")
-@click.option(
-    "--address", "addresses", multiple=True, metavar="NAME=HOST:PORT",
-    help=f"Where a part of the stack answers: {', '.join(_NAMES)}; repeatable.",
-)  # fmt: skip
+@address_option
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -60,7 +57,7 @@ Exit codes: 0 after it was asked to stop, with --once where OUT serves the catal
 @click.option("--no-check", is_flag=True, help="Let a set serve that promtool and amtool have not read.")
 @ends_tidily
 def watch(
-    catalog: Path, out: Path, templates: Path | None, once: bool, urls: tuple[str, ...], addresses: tuple[str, ...],
+    catalog: Path, out: Path, templates: Path | None, once: bool, urls: tuple[str, ...], addresses: dict[str, Any],
     interval: float, listen: str, no_check: bool,
 ) -> None:  # fmt: skip
     """Keep OUT what CATALOG renders to: on every change render, check, and only then let the new set serve.
@@ -73,7 +70,7 @@ def watch(
         if not url.startswith(("http://", "https://")):
             raise click.BadParameter(f"{url!r} is no http:// or https:// address", param_hint="--reload")
     tools = None if no_check else _tools()
-    follower = Follower(Source(catalog, templates), out, _addresses(addresses), tools, _tell)
+    follower = Follower(Source(catalog, templates), out, replace(Addresses(), **addresses), tools, _tell)
     status, reloads = WatchStatus(), Reloads(urls)
     if once:
         look = follower.look(date.today())
@@ -130,17 +127,6 @@ def _tools() -> dict[str, Path]:
             "(Debian: prometheus, prometheus-alertmanager), or go on without: --no-check"
         )
     return {name: path for name, path in found.items() if path is not None}
-
-
-def _addresses(options: tuple[str, ...]) -> Addresses:
-    given: dict[str, Any] = {}
-    for option in options:
-        name, _, address = option.partition("=")
-        if name not in _NAMES or host_and_port(address) is None:
-            wanted = f"the names are {', '.join(_NAMES)}; write such as prometheus=prometheus:9090"
-            raise click.BadParameter(f"{option!r}: {wanted}", param_hint="--address")
-        given[name] = address
-    return replace(Addresses(), **given)
 
 
 def _listen(listen: str) -> tuple[str, int]:

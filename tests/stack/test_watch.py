@@ -61,7 +61,7 @@ def test_once_ends_well_where_something_good_serves(catalog: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--address", "grafana=a:1"), "the names are prometheus, alertmanager"),
+        (("--address", "grafena=a:1"), "the names are prometheus, alertmanager"),
         (("--address", "portal=a"), "write such as prometheus=prometheus:9090"),
         (("--reload", "file:///etc/passwd"), "is no http:// or https:// address"),
         (("--listen", "nowhere"), "is not HOST:PORT"),
