@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -67,8 +68,9 @@ def watch(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     for url in urls:
-        if not url.startswith(("http://", "https://")):
-            raise click.BadParameter(f"{url!r} is no http:// or https:// address", param_hint="--reload")
+        if not _is_address(url):
+            said = "write an http:// or https:// address such as http://prometheus:9090/-/reload"
+            raise click.BadParameter(said, param_hint="--reload")  # which may hold a password, and is not shown
     tools = None if no_check else _tools()
     follower = Follower(Source(catalog, templates), out, replace(Addresses(), **addresses), tools, _tell)
     status, reloads = WatchStatus(), Reloads(urls)
@@ -115,6 +117,14 @@ def _show(look: Look, out: Path) -> None:
     if look.held_back and look.serves:
         said = f"serves the catalog without the changes of {', '.join(look.held_back)}"
     click.echo(f"{out}: {said}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _tools() -> dict[str, Path]:

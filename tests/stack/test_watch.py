@@ -63,7 +63,9 @@ def test_once_ends_well_where_something_good_serves(catalog: Path) -> None:
     [
         (("--address", "grafena=a:1"), "the names are prometheus, alertmanager"),
         (("--address", "portal=a"), "write such as prometheus=prometheus:9090"),
-        (("--reload", "file:///etc/passwd"), "is no http:// or https:// address"),
+        (("--reload", "file:///etc/passwd"), "write an http:// or https:// address"),
+        (("--reload", "http://a:x/-/reload"), "write an http:// or https:// address"),
+        (("--reload", "http:///-/reload"), "write an http:// or https:// address"),
         (("--listen", "nowhere"), "is not HOST:PORT"),
     ],
 )
