@@ -76,7 +76,8 @@ def _write(artifacts: Iterable[Artifact], folder: Path, verify: Callable[[Path],
 
 def serves(folder: Path) -> bool:
     """Return whether *folder* holds a set that was rendered; raise SeawallError where its link is somebody else's."""
-    return bool(_serving(folder))
+    serving = _serving(folder)
+    return bool(serving) and (folder / serving).is_dir()
 
 
 def current(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +21,10 @@ from .rendering import Source, build, digest
 
 _log: Final = logging.getLogger(__name__)
 _ONE_FILE: Final = "catalog.yaml"
+_MOST_RESTLESS: Final = 15
+"""Looks in a row that find other files than the one before, after which they are rendered as they are."""
+_PAUSE: Final = 30.0  # seconds until what failed, and may not fail for ever, is tried again; then twice as long
+_LONGEST_PAUSE: Final = 1800.0
 
 
 @dataclass(frozen=True)
@@ -57,31 +62,49 @@ class Follower:
         addresses: Addresses,
         tools: Mapping[str, Path] | None,
         tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source, self._out, self._addresses = source, out, addresses
-        self._tools, self._tell = tools, tell
+        self._tools, self._tell, self._clock = tools, tell, clock
         self._seen: object = None
         self._rendered: object = None
+        self._restless = 0
+        self._again = math.inf
+        self._pause = _PAUSE
+        self._served = False
 
     def look(self, today: date) -> Look | None:
         """Render where the files or *today* are others than the last time, and have come to rest; else return None.
 
+        Also where the folder no longer serves, and where the last time failed for another reason than the catalog: a
+        disk was full, or somebody else rendered. Files that never come to rest are rendered now and then.
         What is wrong with the catalog, the templates or the folder is in the Look; it is not raised.
         """
         found = (today, fingerprint(self._source.catalog), digest(self._source.templates))
-        is_at_rest = self._seen in (None, found)
+        self._restless = 0 if self._seen in (None, found) else self._restless + 1
         self._seen = found
-        if found == self._rendered or not is_at_rest:
+        if 0 < self._restless < _MOST_RESTLESS:
             return None
-        self._rendered = found
-        start = time.monotonic()
+        if found == self._rendered and self._clock() < self._again and (self.serves or not self._served):
+            return None
+        self._rendered, self._restless = found, 0
+        start = self._clock()
         try:
             look = self._follow(today)
-        except SeawallError as error:
+        except (SeawallError, OSError) as error:
             look = Look(self.serves, problems=tuple(str(error).splitlines()))
-        look = replace(look, seconds=time.monotonic() - start)
+            self._try_again(error)
+        else:
+            self._again, self._pause = math.inf, _PAUSE
+        self._served = look.serves
+        look = replace(look, seconds=self._clock() - start)
         self._note(look)
         return look
+
+    def _try_again(self, error: Exception) -> None:
+        """Say when, if time may mend it."""
+        self._again = math.inf if isinstance(error, CatalogError) else self._clock() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _follow(self, today: date) -> Look:
         packs = load_packs(self._source.templates)
@@ -95,7 +118,7 @@ class Follower:
     @property
     def serves(self) -> bool:
         """Whether the folder holds a set that was rendered, by an earlier watch perhaps."""
-        with suppress(SeawallError):
+        with suppress(SeawallError, OSError):
             return serves(self._out)
         return False
 

@@ -1,7 +1,9 @@
 """A folder follows its catalog: what is good serves soon, what is broken is held back and told."""
 
+import fcntl
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -28,6 +30,7 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.catalog, self.out, self.templates = folder / "catalog.d", folder / "out", folder / "templates"
         self.catalog.mkdir()
+        self.now = 0.0
         self.write("top.yaml", TOP)
         for name in ("web", "db"):
             self.write(f"{name}.yaml", HOST.replace("NAME", name))
@@ -36,7 +39,7 @@ class Place:
     def restart(self, tools: Mapping[str, Path] | None = None) -> None:
         """Follow anew, as another process does."""
         source = Source(self.catalog, self.templates if self.templates.exists() else None)
-        self._follower = Follower(source, self.out, Addresses(), tools, lambda _: None)
+        self._follower = Follower(source, self.out, Addresses(), tools, lambda _: None, lambda: self.now)
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the catalog as an editor does that renames."""
@@ -269,3 +272,70 @@ def test_nothing_that_a_user_can_cause_is_raised(place: Place, monkeypatch: pyte
     found = place.settle()
     assert (True, False) == (found.serves, found.is_current)
     assert "No space left" in found.problems[0]
+
+
+def test_what_is_not_the_catalogs_fault_is_tried_again(place: Place) -> None:
+    """A folder that somebody else is writing to: at first soon, then less and less often."""
+    with (place.out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place.write("web.yaml", HOST.replace("NAME", "shop"))
+        assert "another render is writing here" in place.settle().problems[0]
+        assert place.look() is None
+        for seconds in (30, 60):
+            place.now += seconds - 1
+            assert place.look() is None
+            place.now += 1
+            again = place.look()
+            assert again is not None
+            assert again.problems
+    place.now += 120
+    found = place.look()
+    assert found is not None
+    assert (True, True) == (found.is_current, found.has_changed)
+    assert {"shop", "db"} == place.services
+    place.now += 10**6
+    assert place.look() is None
+
+
+def test_a_broken_catalog_is_not_rendered_again(place: Place) -> None:
+    """It does not mend with time."""
+    gone(place)
+    assert place.settle().problems
+    place.now += 10**6
+    assert place.look() is None
+
+
+@pytest.mark.parametrize("entry", ["", ".current", ".set-a"])
+def test_a_folder_that_was_taken_away_is_there_again(place: Place, entry: str) -> None:
+    """As a whole, or so much of it that it serves nothing; whoever serves it is to read it again."""
+    if entry == ".current":
+        (place.out / entry).unlink()
+    else:
+        shutil.rmtree(place.out / entry)
+    found = place.look()
+    assert found is not None
+    assert (True, True) == (found.is_current, found.has_changed)
+    assert {"web", "db"} == place.services
+
+
+def test_a_folder_that_cannot_serve_again_is_told_once(place: Place) -> None:
+    """Its link leads elsewhere, where nothing may be removed."""
+    (place.out / ".current").unlink()
+    (place.out / ".current").symlink_to(place.catalog)
+    found = place.look()
+    assert found is not None
+    assert (False, None) == (found.serves, place.look())
+    assert {"top.yaml", "web.yaml", "db.yaml"} == {file.name for file in place.catalog.iterdir()}
+
+
+def test_a_catalog_that_never_rests_is_rendered_now_and_then(place: Place) -> None:
+    """A program that writes one of its files again and again hides no change of the others for ever."""
+    place.write("web.yaml", HOST.replace("NAME", "shop"))
+    looks = []
+    for number in range(31):
+        place.write("db.yaml", HOST.replace("NAME", f"db-{number}"))
+        looks.append(place.look())
+    assert [14, 29] == [number for number, look in enumerate(looks) if look is not None]
+    assert {"shop", "db-29"} == place.services
+    assert place.look() is not None  # it has come to rest
+    assert {"shop", "db-30"} == place.services
