@@ -2,12 +2,14 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -97,7 +99,7 @@ def gauges(address: str) -> dict[str, float]:
 def test_a_watch_tells_how_it_is(catalog: Path) -> None:
     """Healthy once something serves, and no longer when nobody has looked for a quarter of an hour."""
     now = [1000.0]
-    status = WatchStatus(lambda: now[0])
+    status = WatchStatus(lambda: 1000.0, lambda: now[0])
     follower = Follower(Source(catalog, None), catalog.parent / "out", Addresses(), None, lambda _: None)
     with serving(status, "127.0.0.1", 0) as address:
         assert (503, "nothing serves yet: the catalog is broken, and there is no older set\n") == get(
@@ -122,6 +124,35 @@ def test_a_watch_tells_how_it_is(catalog: Path) -> None:
             serving(status, "127.0.0.1", int(address.rpartition(":")[2])),
         ):
             pass
+
+
+def test_slow_clients_do_not_hide_how_a_watch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold its few threads for a while, and then others are answered; clocks that are set change nothing."""
+    monkeypatch.setattr("seawall.stack.watch_server._CLIENT", 1.0)
+    status = WatchStatus(lambda: 0.0)
+    status.serves = True
+    before, threads = threading.active_count(), [0]
+    with serving(status, "127.0.0.1", 0) as address, ExitStack() as stack:
+        host, _, port = address.rpartition(":")
+        slow = [stack.enter_context(socket.create_connection((host, int(port)), 60)) for _ in range(100)]
+
+        def trickle() -> None:
+            for client in slow:
+                with suppress(OSError):
+                    client.sendall(b"G")
+
+        def is_well() -> bool:
+            trickle()
+            threads.append(threading.active_count() - before)
+            try:
+                return get(f"http://{address}/health") == (200, "ok\n")
+            except OSError:
+                return False
+            finally:
+                threads.append(threading.active_count() - before)
+
+        eventually(is_well, 60)
+    assert max(threads) <= 1 + 2 * 20  # of the server, and two of each client
 
 
 def test_who_does_not_reload_is_told_again() -> None:
