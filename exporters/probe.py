@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock, Thread
+from threading import BoundedSemaphore, Lock, Thread
 from typing import Final
 
 from prometheus_client import Metric
@@ -17,12 +17,18 @@ from .own import PROBE_DURATION, PROBE_SUCCESS
 from .redaction import secrets_of, split, without
 
 _log: Final = logging.getLogger(__name__)
+_MOST_AT_A_TIME: Final = 5
+"""Probes of one service: one runs, the others wait for it. Who comes next would hold a thread that others need."""
 
 
 @dataclass
 class _Slot:
-    """What is kept of a service between its probes; *busy* is held by the one probe that may run."""
+    """What is kept of a service between its probes; *busy* is held by the one probe that may run.
 
+    *room* is for those that wait for it, too.
+    """
+
+    room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(_MOST_AT_A_TIME))
     busy: Lock = field(default_factory=Lock)
     deadline: float = 0.0
     url: str = field(default="", repr=False)
@@ -67,10 +73,7 @@ class Prober:
         """Return whether *service* answered within *timeout* seconds, and the families; never raises."""
         start = self._clock()
         slot = self._slot(service.name)
-        answer = self._ask(slot, service, kind, start + timeout)
-        # The thread may still come to an end, too late: what it found then is no longer looked at.
-        families, failure = answer.found
-        self._note(service.name, slot, failure)
+        families, failure = self._answer(slot, service, kind, start + timeout)
         success = failure is None
         duration = self._clock() - start
         outcome = [kind.up.value(success), PROBE_SUCCESS.value(success), PROBE_DURATION.value(duration)]
@@ -82,6 +85,17 @@ class Prober:
             gone = [self._slots.pop(name) for name in self._slots.keys() - set(names)]
         for slot in gone:
             slot.close()
+
+    def _answer(self, slot: _Slot, service: Service, kind: Kind, deadline: float) -> tuple[list[Metric], str | None]:
+        if not slot.room.acquire(blocking=False):
+            return [], f"{_MOST_AT_A_TIME} probes of it are under way"  # which is told of by them
+        try:
+            # The thread may still come to an end, too late: what it found then is no longer looked at.
+            families, failure = self._ask(slot, service, kind, deadline).found
+        finally:
+            slot.room.release()
+        self._note(service.name, slot, failure)
+        return families, failure
 
     def _slot(self, name: str) -> _Slot:
         with self._lock:

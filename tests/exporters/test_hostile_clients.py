@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -107,6 +108,24 @@ def test_a_flood_of_unknown_services_leaves_nothing_behind(exporter: RunningExpo
         assert exporter.status(f"/probe?service=unknown-{at}") == 404
     assert "unknown-" not in get(f"{exporter.url}metrics")
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("probe ")], 60)
+
+
+def test_probes_of_one_hung_service_leave_room_for_the_others(tmp_path: Path) -> None:
+    """However many come at a time: a few wait for it, the rest is told at once that it does not answer."""
+    headers = {"X-Prometheus-Scrape-Timeout-Seconds": "60"}
+    let_go = Event()
+    with ExitStack() as stack:
+        port = stack.enter_context(tcp(lambda _client, _stop: (let_go.wait(60), None)[1]))
+        catalog = tmp_path / "catalog.yaml"
+        catalog.write_text(catalog_of({"hung": f"redis://127.0.0.1:{port}", "other": "redis://127.0.0.1:1"}))
+        exporter = stack.enter_context(serving(catalog, max_requests=20))
+        pool = stack.enter_context(ThreadPoolExecutor(15))
+        stack.callback(let_go.set)
+        asked = [pool.submit(exporter.scrape, "/probe?service=hung", headers) for _ in range(15)]
+        eventually(lambda: sum(each.done() for each in asked) == 10, 30)
+        assert {0.0} == {each.result()["redis_up"].samples["redis_up", frozenset()] for each in asked if each.done()}
+        assert "redis_up" in exporter.scrape("/probe?service=other")
+        assert 10 == sum(each.done() for each in asked)
 
 
 def no_thread(*_: object) -> None:
