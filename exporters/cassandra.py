@@ -8,8 +8,20 @@ from prometheus_client import Metric
 
 from seawall.catalog import SeawallError
 
-from .cassandra_cql import AnswerError, CqlClient, Login, Row
-from .cassandra_node import LOCAL, NODE_METRICS, OUTBOUND, PEERS, QUERIES, SETTINGS, cluster, local, settings, text
+from .cassandra_cql import AnswerError, Body, CqlClient, Login, Row, rows
+from .cassandra_node import (
+    LOCAL,
+    MOST,
+    NODE_METRICS,
+    OUTBOUND,
+    PEERS,
+    QUERIES,
+    SETTINGS,
+    cluster,
+    local,
+    settings,
+    text,
+)
 from .cassandra_tables import HISTOGRAMS, SIZE_COLUMNS, SIZES, TABLE_METRICS, Tables
 from .declaration import gauge
 from .kinds import Kind, Target
@@ -31,6 +43,7 @@ _TEXTS: Final = {
     "settings": SETTINGS,
     **{name: f"SELECT {columns} FROM system_views.{name}" for name, columns in _VIEWS.items()},
 }
+_FOLDED: Final = ("peers_v2", "internode_inbound", "pending_hints", "thread_pools", "caches")
 _ABSENT: Final = {"pending_hints": "4.0."}
 """Tables that a version does not have, which is no failure of the question."""
 
@@ -48,22 +61,30 @@ class CassandraCollector:
     def collect(self) -> Iterator[Metric]:
         """Yield the families; what the node refuses is told by its sample. Raise OSError, AnswerError."""
         answers = self._answers()
-        yield from local(answers["local"] or [])
-        yield from cluster(answers["local"], answers["peers_v2"], answers["internode_outbound"])
-        yield from settings(answers["settings"] or [])
+        # One after the other: the rows of all of 50,000 tables at a time would take 200 MB.
+        me = _rows(answers, "local") or []
+        version = "".join(text(row, "release_version") for row in me)
+        folded: dict[str, int] = {}
+        yield from local(me[:1])
+        peers = _rows(answers, "peers_v2")
+        yield from cluster(me, peers, _rows(answers, "internode_outbound"))
+        yield from settings(_rows(answers, "settings") or [])
         for name, (_, families) in QUERIES.items():
-            rows = answers[name]
-            if rows is not None:
-                yield from families(rows)
-        tables = _tables(answers)
+            found = _rows(answers, name)
+            if found is not None:
+                yield from families(found)
+            if name in _FOLDED:
+                folded[name] = max(0, len(found or []) - MOST)
+        folded["peers_v2"] = max(0, len(peers or []) - MOST)
+        tables = _tables(version, answers)
         yield from tables.families()
-        yield FOLDED_ROWS.samples({(name,): float(tables.folded.get(name, 0)) for name in (*HISTOGRAMS, *SIZES)})
-        version = _version(answers)
+        names = (*_FOLDED, *HISTOGRAMS, *SIZES)
+        yield FOLDED_ROWS.samples({(name,): float((folded | tables.folded).get(name, 0)) for name in names})
         yield QUERY_SUCCESS.samples(
             {
-                (name,): rows is not None
-                for name, rows in answers.items()
-                if rows is not None or not version.startswith(_ABSENT.get(name, "none"))
+                (name,): answer is not None
+                for name, answer in answers.items()
+                if answer is not None or not version.startswith(_ABSENT.get(name, "none"))
             }
         )
 
@@ -71,7 +92,7 @@ class CassandraCollector:
         """End the connection, also under whoever waits on it."""
         self._client.close()
 
-    def _answers(self) -> dict[str, list[Row] | None]:
+    def _answers(self) -> dict[str, Body | None]:
         found = self._client.ask(list(_TEXTS.values()), Deadline(self._timeout))
         answers = dict(zip(_TEXTS, found, strict=True))
         if answers["local"] is None:  # any role may read it
@@ -79,16 +100,17 @@ class CassandraCollector:
         return answers
 
 
-def _version(answers: dict[str, list[Row] | None]) -> str:
-    return "".join(text(row, "release_version") for row in answers["local"] or [])
+def _rows(answers: dict[str, Body | None], name: str) -> list[Row] | None:
+    body = answers[name]
+    return None if body is None else rows(body)
 
 
-def _tables(answers: dict[str, list[Row] | None]) -> Tables:
-    tables = Tables(_version(answers))
+def _tables(version: str, answers: dict[str, Body | None]) -> Tables:
+    tables = Tables(version)
     for name in HISTOGRAMS:
-        tables.add_histogram(name, answers[name] or [])
+        tables.add_histogram(name, _rows(answers, name) or [])
     for name in SIZES:
-        tables.add_sizes(name, answers[name] or [])
+        tables.add_sizes(name, _rows(answers, name) or [])
     return tables
 
 

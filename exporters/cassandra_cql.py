@@ -18,7 +18,7 @@ Value = str | float | bool | None
 Row = dict[str, Value]
 
 _VERSION: Final = 4  # which Cassandra speaks from 2.2 to 5.0
-_LARGEST: Final = 64 * 2**20  # bytes of one answer: 50,000 tables take 4 MiB
+_LARGEST: Final = 64 * 2**20  # bytes of all answers together: 50,000 tables take 30 MiB
 _MOST_COLUMNS: Final = 100
 _MOST_ROWS: Final = 200_000
 _HEADER: Final = struct.Struct(">BBhBI")
@@ -67,8 +67,11 @@ class CqlClient:
         self._login = login
         self._connection: socket.socket | None = None
 
-    def ask(self, queries: Sequence[str], deadline: Deadline) -> list[list[Row] | None]:
-        """Return each query's rows, None where the server refuses it. Raise OSError, AnswerError."""
+    def ask(self, queries: Sequence[str], deadline: Deadline) -> list["Body | None"]:
+        """Return each query's answer, of which ``rows`` makes rows; None where the server refuses it.
+
+        Raise OSError, AnswerError.
+        """
         if self._connection is not None:
             try:
                 return _ask(BoundSocket(self._connection, deadline), queries)
@@ -95,28 +98,36 @@ class CqlClient:
         return connection
 
 
-class _Body:
+class Body:
     """What is read of an answer, from its start."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
 
+    def __len__(self) -> int:
+        return len(self._data)
+
     def take(self, count: int) -> bytes:
+        """Return the next bytes; raise AnswerError where there are fewer."""
         start, self._at = self._at, self._at + count
         if count < 0 or self._at > len(self._data):
             raise AnswerError("an answer ends before it is whole")
         return self._data[start : self._at]
 
     def short(self) -> int:
+        """Return a number of two bytes."""
         return int.from_bytes(self.take(2), "big")
 
     def integer(self) -> int:
+        """Return a number of four bytes, which may be below zero."""
         return int.from_bytes(self.take(4), "big", signed=True)
 
     def string(self) -> str:
+        """Return a text."""
         return self.take(self.short()).decode(errors="backslashreplace")
 
     def blob(self) -> bytes | None:
+        """Return a value; None where there is none."""
         length = self.integer()
         return None if length < 0 else self.take(length)
 
@@ -147,7 +158,7 @@ def _refusal(code: int, text: str) -> str:
     return f"the server refuses (code {code:#06x}): {text}"
 
 
-def _ask(source: BoundSocket, queries: Sequence[str]) -> list[list[Row] | None]:
+def _ask(source: BoundSocket, queries: Sequence[str]) -> list[Body | None]:
     """Send all, and take the answers in whatever order they come."""
     parameters = struct.pack(">hB", _ONE, 0)
     texts = [query.encode() for query in queries]
@@ -155,21 +166,23 @@ def _ask(source: BoundSocket, queries: Sequence[str]) -> list[list[Row] | None]:
         b"".join(_frame(_QUERY, at, len(text).to_bytes(4, "big") + text + parameters) for at, text in enumerate(texts))
     )
     stream = source.makefile("rb")
-    answers: dict[int, list[Row] | None] = {}
+    answers: dict[int, Body | None] = {}
+    room = _LARGEST
     while len(answers) < len(queries):
-        number, opcode, body = _answer(stream)
+        number, opcode, body = _answer(stream, room)
+        room -= len(body)
         if opcode not in (_RESULT, _ERROR) or number not in range(len(queries)) or number in answers:
             raise AnswerError("the server answers what it was not asked")
-        answers[number] = _rows(body) if opcode == _RESULT else None
+        answers[number] = body if opcode == _RESULT else None
     return [answers[number] for number in range(len(queries))]
 
 
-def _answer(stream: io.BufferedReader) -> tuple[int, int, _Body]:
-    """Return an answer's number, what it is, and what it says."""
+def _answer(stream: io.BufferedReader, room: int = _LARGEST) -> tuple[int, int, Body]:
+    """Return an answer's number, what it is, and what it says, in no more than *room* bytes."""
     version, flags, number, opcode, length = _HEADER.unpack(_exactly(stream, _HEADER.size))
-    if version & 0x80 == 0 or length > _LARGEST:
+    if version & 0x80 == 0 or length > room:
         raise AnswerError("the server does not answer as Cassandra does")
-    body = _Body(_exactly(stream, length))
+    body = Body(_exactly(stream, length))
     if flags & _WARNING:
         for _ in range(body.short()):
             body.string()
@@ -183,7 +196,8 @@ def _exactly(stream: io.BufferedReader, count: int) -> bytes:
     return data
 
 
-def _rows(body: _Body) -> list[Row]:
+def rows(body: Body) -> list[Row]:
+    """Return the rows of an answer; raise AnswerError where it has none."""
     if body.integer() != _ROWS:
         raise AnswerError("the server answers a question with something else than rows")
     flags, width = body.integer(), body.integer()

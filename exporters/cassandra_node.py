@@ -1,6 +1,5 @@
 """What a node of Cassandra tells of itself and of its peers, by the queries that tell it."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -12,6 +11,10 @@ from .declaration import Labels, MetricInfo, counter, gauge
 Rows = list[Row]
 Values = dict[Labels, float | None]
 
+MOST: Final = 200
+"""Peers, thread pools and the like that are told one by one: the first by name, so that no counter falls."""
+OTHERS: Final = "others"
+_OTHER_PEERS: Final = (OTHERS, "", "")
 _PEER: Final = ("endpoint", "endpoint_datacenter", "endpoint_rack")
 INFO: Final = gauge(
     "seawall_cassandra_info", "", "The node's place and version; always 1.", "cluster", "datacenter", "rack", "version"
@@ -91,39 +94,51 @@ def cluster(me: Rows | None, peers: Rows | None, outbound: Rows | None) -> Itera
     if peers is None:
         return
     if outbound is not None:
-        told = {(row["address"], row["port"]): row for row in outbound}
-        links = {_peer(row): told.get((row["peer"], row["peer_port"]), {}) for row in peers}
-        yield ACTIVE.samples({peer: (number(link, "active_connections") or 0) > 0 for peer, link in links.items()})
-        yield PENDING.samples({peer: number(link, "pending_count") for peer, link in links.items()})
-        lost = ("expired_count", "overload_count", "error_count")
-        yield DROPPED.samples({peer: _sum(link, lost) for peer, link in links.items() if link})
-        peers = [row for row in peers if number(told.get((row["peer"], row["peer_port"]), {}), "active_connections")]
+        told = {(row.get("address"), row.get("port")): row for row in outbound}
+        links = {_peer(row): told.get((row.get("peer"), row.get("peer_port")), {}) for row in peers}
+        yield from _links(links)
+        peers = [row for row in peers if (number(links[_peer(row)], "active_connections") or 0) > 0]
     versions = {text(row, "schema_version") for row in [*(me or []), *peers]} - {""}
     yield SCHEMAS.value(len(versions))
 
 
+def _links(links: Mapping[Labels, Row]) -> Iterator[Metric]:
+    """Yield the connections to the first of the peers, those that are lost beyond these, and the sums of the rest."""
+    up = {peer: (number(link, "active_connections") or 0) > 0 for peer, link in links.items()}
+    names = sorted(links)
+    lost = [peer for peer in names[MOST:] if not up[peer]][:MOST]
+    yield ACTIVE.samples({peer: up[peer] for peer in [*names[:MOST], *lost]})
+    pending = {peer: number(link, "pending_count") for peer, link in links.items()}
+    yield PENDING.samples(_first(pending, _OTHER_PEERS))
+    errors = ("expired_count", "overload_count", "error_count")
+    yield DROPPED.samples(_first({peer: _sum(link, errors) for peer, link in links.items() if link}, _OTHER_PEERS))
+
+
 def inbound(rows: Rows) -> Iterator[Metric]:
     """Yield what came too late."""
-    yield EXPIRED.samples({_peer(row, "address", "dc"): number(row, "expired_count") for row in rows})
+    late = {_peer(row, "address", "dc"): number(row, "expired_count") for row in rows}
+    yield EXPIRED.samples(_first(late, _OTHER_PEERS))
 
 
 def hints(rows: Rows) -> Iterator[Metric]:
     """Yield what is kept for peers that missed it."""
-    yield HINT_FILES.samples({_peer(row, "address", "dc"): number(row, "files") for row in rows})
+    yield HINT_FILES.samples(_first({_peer(row, "address", "dc"): number(row, "files") for row in rows}, _OTHER_PEERS))
     began = {_peer(row, "address", "dc"): number(row, "oldest") for row in rows}
-    yield OLDEST_HINT.samples({peer: None if at is None else at / 1000 for peer, at in began.items()})
+    oldest = _first({peer: None if at is None else at / 1000 for peer, at in began.items()}, _OTHER_PEERS, min)
+    yield OLDEST_HINT.samples(oldest)
 
 
 def pools(rows: Rows) -> Iterator[Metric]:
     """Yield the thread pools."""
     for column, info in _POOL.items():
-        yield info.samples({(text(row, "name"),): number(row, column) for row in rows})
+        yield info.samples(_first({(text(row, "name"),): number(row, column) for row in rows}, (OTHERS,)))
 
 
 def caches(rows: Rows) -> Iterator[Metric]:
     """Yield the caches, named as JMX names them: key, row, counter, chunk."""
     for column, info in _CACHE.items():
-        yield info.samples({(text(row, "name").removesuffix("s"),): number(row, column) for row in rows})
+        values: Values = {(text(row, "name").removesuffix("s"),): number(row, column) for row in rows}
+        yield info.samples(_first(values, (OTHERS,)))
 
 
 def clients(rows: Rows) -> Iterator[Metric]:
@@ -139,12 +154,15 @@ def settings(rows: Rows) -> Iterator[Metric]:
 
 def tasks(rows: Rows) -> Iterator[Metric]:
     """Yield what is done on sstables, by its kind; none of a kind is no sample."""
-    yield TASKS.samples({(kind,): count for kind, count in Counter(text(row, "kind") for row in rows).items()})
-    left: Counter[str] = Counter()
+    count: Values = {}
+    left: Values = {}
     for row in rows:
+        kind = (text(row, "kind"),)
+        count[kind] = (count.get(kind) or 0) + 1
         if row.get("unit") == "bytes":
-            left[text(row, "kind")] += int((number(row, "total") or 0) - (number(row, "progress") or 0))
-    yield TASK_BYTES.samples({(kind,): bytes_left for kind, bytes_left in left.items()})
+            left[kind] = (left.get(kind) or 0) + (number(row, "total") or 0) - (number(row, "progress") or 0)
+    yield TASKS.samples(_first(count, (OTHERS,)))
+    yield TASK_BYTES.samples(_first(left, (OTHERS,)))
 
 
 QUERIES: Final[Mapping[str, tuple[str, Callable[[Rows], Iterator[Metric]]]]] = {
@@ -161,6 +179,15 @@ SETTINGS: Final = f"SELECT value FROM system_views.settings WHERE name = '{_LIMI
 
 def _peer(row: Row, address: str = "peer", datacenter: str = "data_center") -> Labels:
     return text(row, address), text(row, datacenter), text(row, "rack")
+
+
+def _first(values: Values, others: Labels, together: Callable[[list[float]], float] = sum) -> Values:
+    """Return the first of *values* by name, and of the rest what they are *together*."""
+    if len(values) <= MOST:
+        return values
+    names = sorted(values)
+    rest = [value for name in names[MOST:] if (value := values[name]) is not None]
+    return {name: values[name] for name in names[:MOST]} | ({others: together(rest)} if rest else {})
 
 
 def _sum(row: Row, columns: tuple[str, ...]) -> float:

@@ -13,7 +13,7 @@ import pytest
 from cql import Session
 from servers import eventually, free_port, process
 
-from seawall.exporters.cassandra_cql import AnswerError, CqlClient, Login, Row
+from seawall.exporters.cassandra_cql import AnswerError, CqlClient, Login, Row, rows
 from seawall.exporters.probe_deadline import Deadline
 
 JARS: Final = Path(__file__).parents[1] / ".cache/cassandra"
@@ -90,7 +90,7 @@ class CassandraNode:
         """Return what it answers to whoever may do everything: nothing but rows or a refusal is understood."""
         client = CqlClient(Login(self.address, self.port, self.user, self.user))
         try:
-            return client.ask(queries, Deadline(60))
+            return [None if body is None else rows(body) for body in client.ask(queries, Deadline(60))]
         finally:
             client.close()
 

@@ -278,3 +278,96 @@ def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(BadUrlError) as told_so:
         connect(Target(url, 1))
     assert "shop" not in str(told_so.value)
+
+
+def _peers(count: int, **more: object) -> list[dict[str, object]]:
+    """Return rows of so many peers."""
+    return [
+        {"address": f"10.0.{at // 256}.{at % 256}", "port": 7000, "dc": "dc1", "rack": "r1", **more}
+        for at in range(count)
+    ]
+
+
+def test_of_many_peers_the_first_and_the_lost_are_told(start_exporter: StartExporter) -> None:
+    """The rest is one, and no counter falls when others come: the first are the same as long as they are there."""
+    peers = [
+        {"peer": each["address"], "peer_port": 7000, "data_center": "dc1", "rack": "r1", "schema_version": "a"}
+        for each in _peers(1000)
+    ]
+    links = [
+        {
+            **each,
+            "active_connections": int(at != 900),
+            "pending_count": 1,
+            "expired_count": 2,
+            "overload_count": 0,
+            "error_count": 0,
+        }
+        for at, each in enumerate(_peers(1000))
+    ]
+    scrape = told(
+        start_exporter,
+        {
+            "peers_v2": peers,
+            "internode_outbound": links,
+            "internode_inbound": _peers(1000, expired_count=3),
+            "pending_hints": [{**each, "files": 1, "oldest": 5000 - at} for at, each in enumerate(_peers(1000))],
+        },
+    )
+    active = scrape["cassandra_endpoint_active"].samples
+    assert (201, 200.0) == (len(active), sum(active.values()))
+    assert 0.0 == value(scrape, "cassandra_endpoint_active", endpoint="10.0.3.132")
+    others = {"endpoint": "others", "endpoint_datacenter": "", "endpoint_rack": ""}
+    sums = {
+        "cassandra_endpoint_connection_pending_tasks": 800,
+        "cassandra_endpoint_connection_dropped_tasks_total": 1600,
+        "seawall_cassandra_inbound_expired_messages_total": 2400,
+        "seawall_cassandra_hint_files": 800,
+        "seawall_cassandra_oldest_hint_timestamp_seconds": 4.001,
+    }
+    assert sums == {name: value(scrape, name, **others) for name in sums}
+    assert {201} == {len(scrape[name].samples) for name in sums}
+    folded = ("peers_v2", "internode_inbound", "pending_hints", "thread_pools")
+    assert [800, 800, 800, 0] == [value(scrape, "seawall_probe_query_folded_rows", query=name) for name in folded]
+
+
+def test_of_many_pools_caches_and_kinds_of_tasks_a_few_hundred_are_told(start_exporter: StartExporter) -> None:
+    """No node has as many: what a server makes up is bounded all the same, and nothing is lost of its sum."""
+    pool = {
+        "active_tasks": 1,
+        "active_tasks_limit": 1,
+        "pending_tasks": 1,
+        "blocked_tasks": 1,
+        "blocked_tasks_all_time": 1,
+        "completed_tasks": 1,
+    }
+    cache = {"capacity_bytes": 1, "size_bytes": 1, "entry_count": 1, "hit_count": 1, "request_count": 1}
+    scrape = told(
+        start_exporter,
+        {
+            "thread_pools": [{"name": f"pool-{at}", **pool} for at in range(500)],
+            "caches": [{"name": f"cache-{at}", **cache} for at in range(500)],
+            "sstable_tasks": [{"kind": f"kind-{at}", "progress": 1, "total": 3, "unit": "bytes"} for at in range(500)],
+            "local": [{**LOCAL, "rack": f"r{at}"} for at in range(500)],
+        },
+    )
+    found = {name: (len(family.samples), sum(family.samples.values())) for name, family in scrape.items()}
+    pools = [name for name in found if name.startswith("cassandra_thread_pool")]
+    caches = [name for name in found if name.startswith("cassandra_cache")]
+    assert (6, 5) == (len(pools), len(caches))
+    assert {(201, 500.0)} == {found[name] for name in [*pools, *caches, "seawall_cassandra_sstable_tasks"]}
+    assert (201, 1000.0) == found["seawall_cassandra_sstable_tasks_remaining_bytes"]
+    assert (1, 1.0) == found["seawall_cassandra_info"]
+
+
+def test_all_answers_together_have_a_bound(start_exporter: StartExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty answers that are as large as one may be would be more than a machine has."""
+    monkeypatch.setattr("seawall.exporters.cassandra_cql._LARGEST", 20_000)
+    caches = [
+        {"name": "x" * 60, "capacity_bytes": 1, "size_bytes": 1, "entry_count": 1, "hit_count": 1, "request_count": 1}
+    ] * 120
+    scrape = told(start_exporter, {"caches": caches})
+    assert 1 == value(scrape, "cassandra_up")
+    hints = [{**each, "files": 1, "oldest": 1} for each in _peers(200)]
+    scrape = told(start_exporter, {"caches": caches, "pending_hints": hints})
+    assert 0 == value(scrape, "cassandra_up")
