@@ -243,7 +243,8 @@ def _blind_spots(catalog: Catalog, packs: Packs, service: str | None) -> str:
 @click.option("--team", help="Who answers for the service.")
 @click.option("--service", help="The service's name; it is the Prometheus job.")
 @click.option("--kind", help="What it is: http, worker, redis, host, …")
-@click.option("--target", help="host:port of its metrics endpoint.")
+@click.option("--part-of", help="Of a pool: the application in whose process it is, which is written too.")
+@click.option("--target", help="host:port of its metrics endpoint; of a pool, the application's.")
 @click.option("--url", help="Its address, where the exporter is to ask it; secrets as ${VARIABLE}.")
 @click.option("--objective", type=float, help="Availability in per cent, for kinds that have events.")
 def init(catalog: Path, **given: Any) -> None:
@@ -255,6 +256,7 @@ def init(catalog: Path, **given: Any) -> None:
     Examples:
       seawall init
       seawall init --team shop --service checkout --kind http --target localhost:9464
+      seawall init --service checkout-pool --kind pool --part-of checkout --target localhost:9464
 
     Exit code: 0, or 1 where the file is there already or an answer does not fit.
     """
@@ -276,12 +278,14 @@ def _ask(packs: Packs, given: dict[str, Any]) -> dict[str, Any]:
     for key, question, default in (
         ("team", "Which team answers for it", "my-team"),
         ("service", "What is the service called", "my-service"),
-        ("kind", f"What is it ({', '.join(packs.whole_kinds)})", "http"),
+        ("kind", f"What is it ({', '.join(packs.first_kinds)})", "http"),
     ):
         answers[key] = answers[key] or click.prompt(question, default=default)
+    pack = packs.by_kind.get(answers["kind"])
+    if pack is not None and pack.is_part:
+        answers["part_of"] = answers["part_of"] or click.prompt("In the process of which service is it")
     if answers["target"] or answers["url"]:
         return answers
-    pack = packs.by_kind.get(answers["kind"])
     if pack is None or pack.up == "up":
         answers["target"] = click.prompt("Where are its metrics (host:port)", default="localhost:9464")
     else:  # it has no metrics endpoint of its own: the exporter asks it

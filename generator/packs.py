@@ -135,10 +135,9 @@ class Packs:
         return sorted(kind for kind in self.by_kind if kind not in (COMMON, STACK_KIND))
 
     @cached_property
-    def whole_kinds(self) -> list[str]:
-        """Those of them whose services stand by themselves, neither parts of another one nor made of others."""
-        packs = {kind: self.by_kind[kind] for kind in self.kinds}
-        return [kind for kind, pack in packs.items() if not pack.is_part and not pack.has_members]
+    def first_kinds(self) -> list[str]:
+        """Those of them that a catalog can begin with: not the ones that are made of others in it."""
+        return [kind for kind in self.kinds if not self.by_kind[kind].has_members]
 
     def of(self, kind: str) -> tuple[Pack, ...]:
         """Return the packs that apply to a service of *kind*: what every kind has, then its own."""

@@ -16,11 +16,12 @@ from seawall.generator.questions import Answers, first_catalog
 PACKS = load_packs()
 
 
-@pytest.mark.parametrize("kind", PACKS.whole_kinds)
+@pytest.mark.parametrize("kind", PACKS.first_kinds)
 def test_a_first_catalog_of_every_kind_loads_and_fits(kind: str, tmp_path: Path) -> None:
-    """Kinds that have events get an objective, the others none."""
+    """Kinds that have events get an objective, the others none; a part comes with the service that it is part of."""
     path = tmp_path / "catalog.yaml"
-    path.write_text(first_catalog(PACKS, Answers(kind=kind, target="a:1", objective=99.95)))
+    part_of = "whole" if PACKS.by_kind[kind].is_part else ""
+    path.write_text(first_catalog(PACKS, Answers(kind=kind, part_of=part_of, target="a:1", objective=99.95)))
     catalog = load(path)
 
     assert [] == validate(catalog, PACKS)
@@ -63,8 +64,12 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         (Answers(kind="htp"), "there is no pack for kind 'htp'; did you mean 'http'?"),
         (
             Answers(kind="mainframe"),
-            "there is no pack for kind 'mainframe'; there are cassandra, celery, host, http, http-cache, kafka, memcached, mongodb, mysql, pgbouncer, postgres, probe, rabbitmq, redis, worker",
+            "there is no pack for kind 'mainframe'; there are cassandra, celery, host, http, http-cache, kafka, memcached, mongodb, mysql, pgbouncer, pool, postgres, probe, rabbitmq, redis, worker",
         ),
+        (Answers(kind="shards"), "is made of others in the catalog; begin with one of those, and add it then"),
+        (Answers(kind="pool"), "part_of is missing: a pool is in the process of another service; name that one"),
+        (Answers(kind="pool", part_of="my-service"), "part_of names the service itself"),
+        (Answers(kind="redis", part_of="app"), "a service of kind redis is part of no other one; take part_of out"),
         (Answers(service="Checkout"), "a name is lower-case letters, digits and -"),
         (Answers(team="a: b"), "this name does not fit"),
         (Answers(target='a"b:1'), "targets"),
@@ -118,3 +123,16 @@ def test_what_has_no_metrics_of_its_own_is_asked_for_its_address(tmp_path: Path)
 
     assert 0 == code, shown
     assert ("redis://cache:6379", ()) == (service.url, service.targets)
+
+
+def test_a_pool_is_asked_for_the_application_that_it_is_part_of(tmp_path: Path) -> None:
+    """Which is in the catalog too, with the address of its metrics: a pool has none."""
+    shown, code = answered(tmp_path / "catalog.yaml", "shop", "orders-pool", "pool", "checkout", "")
+    services = load(tmp_path / "catalog.yaml").services
+
+    assert 0 == code, shown
+    assert ["checkout", "orders-pool"] == list(services)
+    assert ("http", ("localhost:9464",)) == (services["checkout"].kind, services["checkout"].targets)
+    assert ("pool", "checkout", ()) == tuple(
+        getattr(services["orders-pool"], key) for key in ("kind", "part_of", "targets")
+    )
