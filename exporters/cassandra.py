@@ -8,7 +8,7 @@ from prometheus_client import Metric
 
 from seawall.catalog import SeawallError
 
-from .cassandra_cql import AnswerError, Body, CqlClient, Login, Row, rows
+from .cassandra_cql import AnswerError, Body, CqlClient, Row, rows
 from .cassandra_node import (
     LOCAL,
     MOST,
@@ -24,6 +24,7 @@ from .cassandra_node import (
 )
 from .cassandra_tables import HISTOGRAMS, SIZE_COLUMNS, SIZES, TABLE_METRICS, Tables
 from .declaration import gauge
+from .kept_socket import Address
 from .kinds import Kind, Target
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .probe_deadline import Deadline
@@ -124,15 +125,9 @@ def connect(target: Target) -> CassandraCollector:
         )
     if options.keys() - {"ca"}:
         raise BadUrlError("the url may end in ?ca=FILE, and in nothing else")
-    login = Login(
-        url.hostname,
-        url.port or _PORT,
-        unquote(url.username or ""),
-        unquote(url.password or ""),
-        url.scheme == "cassandras",
-        options.get("ca", [""])[0],
-    )
-    return CassandraCollector(CqlClient(login), target.timeout)
+    address = Address(url.hostname, url.port or _PORT, url.scheme == "cassandras", options.get("ca", [""])[0])
+    client = CqlClient(address, unquote(url.username or ""), unquote(url.password or ""))
+    return CassandraCollector(client, target.timeout)
 
 
 KIND: Final = Kind(name="cassandra", up=UP, metrics=(UP, *NODE_METRICS, *TABLE_METRICS), connect=connect)

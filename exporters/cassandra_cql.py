@@ -2,16 +2,14 @@
 
 import io
 import ipaddress
-import socket
-import ssl
 import struct
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from seawall.catalog import SeawallError
 
+from .kept_socket import Address, KeptSocket
 from .probe_deadline import BoundSocket, Deadline
 
 Value = str | float | bool | None
@@ -48,54 +46,22 @@ class AnswerError(SeawallError):
     """The server answered as Cassandra does not, or lets nobody in."""
 
 
-@dataclass(frozen=True)
-class Login:
-    """Where a node is, and as whom to come in; *ca* is a file of certificates beside those of the system."""
-
-    host: str
-    port: int
-    user: str = ""
-    password: str = field(default="", repr=False)
-    tls: bool = False
-    ca: str = ""
-
-
 class CqlClient:
     """A connection to one node, which is kept. It never looks for the others, as drivers do."""
 
-    def __init__(self, login: Login) -> None:
-        self._login = login
-        self._connection: socket.socket | None = None
+    def __init__(self, address: Address, user: str = "", password: str = "") -> None:
+        self._socket = KeptSocket(address, lambda source: _log_in(source, user, password))
 
     def ask(self, queries: Sequence[str], deadline: Deadline) -> list["Body | None"]:
         """Return each query's answer, of which ``rows`` makes rows; None where the server refuses it.
 
         Raise OSError, AnswerError.
         """
-        if self._connection is not None:
-            try:
-                return _ask(BoundSocket(self._connection, deadline), queries)
-            except ConnectionError:  # it was restarted
-                self.close()
-        connection = self._connect(deadline)
-        source = BoundSocket(connection, deadline)
-        _log_in(source, self._login)
-        return _ask(source, queries)
+        return self._socket.ask(lambda source: _ask(source, queries), deadline)
 
     def close(self) -> None:
         """End the connection, also under whoever waits on it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            BoundSocket(connection, Deadline(0)).close()
-
-    def _connect(self, deadline: Deadline) -> socket.socket:
-        login = self._login
-        self._connection = connection = socket.create_connection((login.host, login.port), deadline.left())
-        if login.tls:
-            connection.settimeout(deadline.left())
-            context = ssl.create_default_context(cafile=login.ca or None)
-            self._connection = connection = context.wrap_socket(connection, server_hostname=login.host)
-        return connection
+        self._socket.close()
 
 
 class Body:
@@ -132,16 +98,16 @@ class Body:
         return None if length < 0 else self.take(length)
 
 
-def _log_in(source: BoundSocket, login: Login) -> None:
+def _log_in(source: BoundSocket, user: str, password: str) -> None:
     stream = source.makefile("rb")
     options = {"CQL_VERSION": "3.0.0", "DRIVER_NAME": "Seawall"}
     body = len(options).to_bytes(2, "big") + b"".join(_string(word) for pair in options.items() for word in pair)
     source.sendall(_frame(_STARTUP, 0, body))
     _, opcode, said = _answer(stream)
     if opcode == _AUTHENTICATE:
-        if not login.user:
+        if not user:
             raise AnswerError("the server asks who comes; write cassandra://user:${VARIABLE}@host:9042")
-        secret = f"\0{login.user}\0{login.password}".encode()
+        secret = f"\0{user}\0{password}".encode()
         source.sendall(_frame(_AUTH_RESPONSE, 0, len(secret).to_bytes(4, "big") + secret))
         _, opcode, said = _answer(stream)
     if opcode == _ERROR:

@@ -1,20 +1,20 @@
 """NGINX: nginx-prometheus-exporter's metrics, from its stub_status page."""
 
-import base64
 import re
-import socket
-import ssl
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
-from urllib.parse import SplitResult, unquote
+from urllib.parse import SplitResult, parse_qs
 
 from prometheus_client import Metric
 
 from seawall.catalog import SeawallError
 
 from .declaration import counter, gauge
+from .kept_socket import Address
 from .kinds import Target
-from .probe_deadline import BoundSocket, Deadline
+from .probe_deadline import Deadline
+from .web_pages import PageError, Pages, Site, basic
 
 UP: Final = gauge("nginx_up", "", "1 if NGINX answered, else 0.")
 _REQUESTS: Final = counter("nginx_http_requests_total", "", "Requests, those of this exporter among them.")
@@ -33,7 +33,8 @@ _PAGE: Final = re.compile(
     r"(?P<accepted>\d+) (?P<handled>\d+) (?P<requests>\d+)\s+"
     r"Reading: (?P<reading>\d+) Writing: (?P<writing>\d+) Waiting: (?P<waiting>\d+)\s*"
 )
-_LONGEST: Final = 1 << 16  # bytes
+_MOST_LINES: Final = 5  # one more than there are
+_PORTS: Final = {"nginx": 80, "nginxs": 443}
 
 
 class NginxAnswerError(SeawallError):
@@ -45,16 +46,17 @@ class Nginx:
 
     up: Final = UP
 
-    def __init__(self, url: SplitResult, timeout: float) -> None:
-        self._url, self._timeout = url, timeout
-        self._opened: BoundSocket | None = None
+    def __init__(self, pages: Pages, path: str, timeout: float) -> None:
+        self._pages, self._path, self._timeout = pages, path, timeout
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families; raise OSError, NginxAnswerError."""
-        head, _, body = self._ask(Deadline(self._timeout)).partition("\r\n\r\n")
-        status = head.split(" ", 2)[1:2]
-        if status != ["200"]:
-            raise NginxAnswerError(f"the page answers {' '.join(status) or 'no HTTP'}; write its path in the url")
+        """Yield the families; raise OSError, AnswerError, NginxAnswerError."""
+        try:
+            body = "\n".join(islice(self._pages.lines(self._path, Deadline(self._timeout)), _MOST_LINES))
+        except PageError as error:
+            raise NginxAnswerError(f"the page answers {error.status}; write its path in the url") from None
+        finally:
+            self.close()  # one that is kept would be among the connections that it tells of
         found = _PAGE.fullmatch(body)
         if found is None:
             raise NginxAnswerError("the page is not one of stub_status")
@@ -63,38 +65,12 @@ class Nginx:
 
     def close(self) -> None:
         """End the connection, also under whoever waits on it."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
-
-    def _ask(self, deadline: Deadline) -> str:
-        connection = socket.create_connection((self._url.hostname or "", self._port), deadline.left())
-        self._opened = BoundSocket(connection, deadline)
-        try:
-            if self._url.scheme == "nginxs":
-                context = ssl.create_default_context()
-                connection.settimeout(deadline.left())
-                sealed = context.wrap_socket(connection, server_hostname=self._url.hostname)
-                self._opened = BoundSocket(sealed, deadline)
-            opened = self._opened
-            opened.sendall(self._request().encode())
-            return opened.makefile("rb").read(_LONGEST).decode(errors="replace")
-        finally:
-            self.close()
-
-    @property
-    def _port(self) -> int:
-        return self._url.port or (443 if self._url.scheme == "nginxs" else 80)
-
-    def _request(self) -> str:
-        path = self._url.path if self._url.path.strip("/") else "/stub_status"
-        lines = [f"GET {path} HTTP/1.0", f"Host: {self._url.hostname}", "User-Agent: seawall"]
-        if self._url.username:
-            words = f"{unquote(self._url.username)}:{unquote(self._url.password or '')}"
-            lines.append(f"Authorization: Basic {base64.b64encode(words.encode()).decode()}")
-        return "\r\n".join([*lines, "", ""])
+        self._pages.close()
 
 
 def nginx(target: Target, url: SplitResult) -> Nginx:
     """Return what asks the NGINX of *url*."""
-    return Nginx(url, target.timeout)
+    ca = parse_qs(url.query).get("ca", [""])[-1]
+    address = Address(url.hostname or "", url.port or _PORTS[url.scheme], url.scheme == "nginxs", ca)
+    path = url.path if url.path.strip("/") else "/stub_status"
+    return Nginx(Pages(Site(address, authorization=basic(url))), path, target.timeout)

@@ -1,7 +1,6 @@
 """Memcached: memcached_exporter's metrics, from its ``stats`` commands, all of them in one round trip."""
 
 import io
-import socket
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -11,6 +10,7 @@ from prometheus_client import Metric
 from seawall.catalog import SeawallError
 
 from .declaration import gauge
+from .kept_socket import Address, KeptSocket
 from .kinds import Kind, Target
 from .memcached_stats import QUERIES, STATS_METRICS, Stats
 from .own import QUERY_SUCCESS
@@ -37,13 +37,13 @@ class MemcachedCollector:
     Needs no right where the server asks for none, else a user of its ``--auth-file``.
     """
 
-    def __init__(self, host: str, port: int, login: tuple[str, str] | None, timeout: float) -> None:
-        self._address, self._login, self._timeout = (host, port), login, timeout
-        self._connection: socket.socket | None = None
+    def __init__(self, address: Address, login: tuple[str, str] | None, timeout: float) -> None:
+        self._login, self._timeout = login, timeout
+        self._socket = KeptSocket(address, self._log_in)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; what the server refuses is told by its sample. Raise OSError, AnswerError."""
-        answers = self._answers()
+        answers = self._socket.ask(_answers, Deadline(self._timeout))
         for query, families in QUERIES.items():
             answer = answers[query]
             if answer is not None:
@@ -52,44 +52,30 @@ class MemcachedCollector:
 
     def close(self) -> None:
         """End the connection, also under whoever waits on it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            BoundSocket(connection, Deadline(0)).close()
+        self._socket.close()
 
-    def _answers(self) -> dict[str, Stats | None]:
-        deadline = Deadline(self._timeout)
-        if self._connection is not None:
-            try:
-                return self._ask(self._connection, deadline)
-            except ConnectionError:  # it was restarted, or closes what is idle
-                self.close()
-        return self._ask(self._connect(deadline), deadline)
+    def _log_in(self, source: BoundSocket) -> None:
+        if self._login is None:
+            return
+        words = " ".join(self._login).encode()
+        source.sendall(b"set auth 0 0 %d\r\n%b\r\n" % (len(words), words))
+        if _line(source.makefile("rb")) != b"STORED":
+            raise AnswerError(
+                "the server does not let this user in; its --auth-file has none of that name and password"
+            )
 
-    def _connect(self, deadline: Deadline) -> socket.socket:
-        self._connection = connection = socket.create_connection(self._address, deadline.left())
-        if self._login is not None:
-            user, password = self._login
-            words = f"{user} {password}".encode()
-            source = BoundSocket(connection, deadline)
-            source.sendall(b"set auth 0 0 %d\r\n%b\r\n" % (len(words), words))
-            if _line(source.makefile("rb")) != b"STORED":
-                raise AnswerError(
-                    "the server does not let this user in; its --auth-file has none of that name and password"
-                )
-        return connection
 
-    def _ask(self, connection: socket.socket, deadline: Deadline) -> dict[str, Stats | None]:
-        source = BoundSocket(connection, deadline)
-        source.sendall("".join(f"{query}\r\n" for query in QUERIES).encode())
-        stream = source.makefile("rb")
-        answers: dict[str, Stats | None] = {}
-        for query in QUERIES:
-            answers[query] = _answer(stream)
-            if answers["stats"] is None:  # it hangs up then
-                raise AnswerError(
-                    "the server refuses stats; where it has an --auth-file, write memcached://user:${VARIABLE}@host"
-                )
-        return answers
+def _answers(source: BoundSocket) -> dict[str, Stats | None]:
+    source.sendall("".join(f"{query}\r\n" for query in QUERIES).encode())
+    stream = source.makefile("rb")
+    answers: dict[str, Stats | None] = {}
+    for query in QUERIES:
+        answers[query] = _answer(stream)
+        if answers["stats"] is None:  # it hangs up then
+            raise AnswerError(
+                "the server refuses stats; where it has an --auth-file, write memcached://user:${VARIABLE}@host"
+            )
+    return answers
 
 
 def _answer(stream: io.BufferedReader) -> Stats | None:
@@ -128,7 +114,7 @@ def connect(target: Target) -> MemcachedCollector:
     login = (unquote(url.username), unquote(url.password or "")) if url.username else None
     if login and any(character.isspace() for word in login for character in word):
         raise BadUrlError("Memcached's users and passwords have no spaces")
-    return MemcachedCollector(url.hostname, url.port or _PORT, login, target.timeout)
+    return MemcachedCollector(Address(url.hostname, url.port or _PORT), login, target.timeout)
 
 
 KIND: Final = Kind(name="memcached", up=UP, metrics=(UP, *STATS_METRICS), connect=connect)

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from heapq import nlargest
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from prometheus_client import Metric
 
 from seawall.catalog import SeawallError
 
 from .declaration import Labels, gauge
+from .kept_socket import Address
 from .kinds import Kind, Target
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .probe_deadline import Deadline
-from .rabbitmq_http import AnswerError, PageError, Pages, Site, basic
 from .rabbitmq_metrics import NODE_METRICS, QUEUE_METRICS, Values, read
+from .web_pages import AnswerError, PageError, Pages, Site, basic
 
 UP: Final = gauge("rabbitmq_up", "", "1 if the plugin answered, else 0.")
 LIMIT: Final = 200
@@ -88,15 +89,18 @@ def _largest(queues: Values) -> Iterator[Metric]:
 def connect(target: Target) -> RabbitmqCollector:
     """Return a collector that connects at the first question. Raise BadUrlError."""
     url = urlsplit(target.url)
-    said = "the url is not one of RabbitMQ's plugin; write rabbitmq://host:15692, rabbitmqs:// for TLS"
-    if url.scheme not in _PORTS or not url.hostname or url.query or url.fragment:
-        raise BadUrlError(said)
+    is_tls = url.scheme == "rabbitmqs"
+    options = parse_qs(url.query, keep_blank_values=True)
     prefix = url.path.rstrip("/")
-    if not (url.hostname + prefix).isascii() or any(character.isspace() for character in url.hostname + prefix):
-        raise BadUrlError(said)
-    login = basic(unquote(url.username), unquote(url.password or "")) if url.username else ""
-    port = url.port or _PORTS[url.scheme]
-    return RabbitmqCollector(Site(url.hostname, port, url.scheme == "rabbitmqs", prefix, login), target.timeout)
+    is_plain = (url.hostname or "").isascii() and prefix.isascii() and not any(map(str.isspace, url.netloc + prefix))
+    is_known = options.keys() <= ({"ca"} if is_tls else set())
+    if url.scheme not in _PORTS or not url.hostname or url.fragment or not is_plain or not is_known:
+        raise BadUrlError(
+            "the url is not one of RabbitMQ's plugin; write rabbitmq://host:15692, "
+            "or rabbitmqs://host:15691?ca=/path/of/ca.pem for TLS"
+        )
+    address = Address(url.hostname, url.port or _PORTS[url.scheme], is_tls, options.get("ca", [""])[-1])
+    return RabbitmqCollector(Site(address, prefix, basic(url)), target.timeout)
 
 
 KIND: Final = Kind(name="rabbitmq", up=UP, metrics=(UP, *NODE_METRICS, *QUEUE_METRICS), connect=connect)

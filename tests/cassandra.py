@@ -13,7 +13,8 @@ import pytest
 from cql import Session
 from servers import eventually, free_port, process
 
-from seawall.exporters.cassandra_cql import AnswerError, CqlClient, Login, Row, rows
+from seawall.exporters.cassandra_cql import AnswerError, CqlClient, Row, rows
+from seawall.exporters.kept_socket import Address
 from seawall.exporters.probe_deadline import Deadline
 
 JARS: Final = Path(__file__).parents[1] / ".cache/cassandra"
@@ -88,7 +89,7 @@ class CassandraNode:
 
     def ask(self, *queries: str) -> list[list[Row] | None]:
         """Return what it answers to whoever may do everything: nothing but rows or a refusal is understood."""
-        client = CqlClient(Login(self.address, self.port, self.user, self.user))
+        client = CqlClient(Address(self.address, self.port), self.user, self.user)
         try:
             return [None if body is None else rows(body) for body in client.ask(queries, Deadline(60))]
         finally:

@@ -135,8 +135,8 @@ def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis
     """Return a function that starts a redis-server with further options and a password, or a Sentinel of a file."""
     with ExitStack() as stack:
 
-        def start(*options: str, password: str = "", sentinel: Path | None = None) -> RedisServer:
-            server = RedisServer(free_port(), password)
+        def start(*options: str, password: str = "", sentinel: Path | None = None, port: int = 0) -> RedisServer:
+            server = RedisServer(port or free_port(), password)
             secret = ("--requirepass", password) if password else ()
             command = (
                 "redis-server",

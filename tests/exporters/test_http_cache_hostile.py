@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any, Final
 
 import pytest
-from outside import Behaviour, hang, tcp
+from outside import Behaviour, authority, hang, tcp
 from servers import Scrape, StartExporter, free_port
 
 from seawall.exporters.http_cache import BadUrlError, connect
@@ -91,7 +91,7 @@ def test_a_page_behind_a_login_is_read_and_the_password_is_not_shown(
         value(scrapes[0], f"nginx_{name}")
         for name in ("connections_active", "connections_accepted", "connections_handled", "http_requests_total")
     ]
-    assert asked[0].startswith(b"GET /status HTTP/1.0\r\n")
+    assert asked[0].startswith(b"GET /status HTTP/1.1\r\n")
     assert "the page answers 401" in caplog.text
     assert not any(secret in caplog.text for secret in ("h%2Funter2", "h/unter2", "wrong-secret"))
 
@@ -200,6 +200,16 @@ def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(BadUrlError) as error:
         connect(Target(url, 1))
     assert not any(word in str(error.value) for word in ("secret", "elsewhere", "relative"))
+
+
+def test_by_tls_nginx_has_to_be_who_it_is_asked_to_be(start_exporter: StartExporter, tmp_path: Path) -> None:
+    """By the authority that the url names."""
+    trusted = authority(tmp_path)
+    with tcp(answer(b"HTTP/1.1 200 OK", PAGE), trusted.issue("edge", days=9)) as port:
+        url = f"nginxs://127.0.0.1:{port}"
+        exporter = start_exporter({"trusted": f"{url}?ca={trusted.file}", "distrusted": url})
+        found = [value(exporter.scrape(f"/probe?service={name}"), "nginx_up") for name in ("trusted", "distrusted")]
+    assert [1, 0] == found
 
 
 def test_ports_that_are_left_out_are_those_of_the_scheme(start_exporter: StartExporter) -> None:

@@ -5,13 +5,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
 import pytest
-from outside import Behaviour, hang, page, tcp
+from outside import Authority, Behaviour, authority, hang, page, tcp
 from rabbitmq import RabbitmqNode, StartRabbitmq
-from servers import RunningExporter, Scrape, StartExporter, eventually, get, parse
+from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, get, parse
 
 from seawall.exporters import inventory
 from seawall.exporters.kinds import Target
@@ -62,10 +63,29 @@ def queries(scrape: Scrape) -> dict[str, float]:
     return {dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_success"].samples.items()}
 
 
+@dataclass(frozen=True)
+class Secured:
+    """Where the plugin speaks TLS, and by whose certificate."""
+
+    trusted: Authority
+    port: int
+
+
 @pytest.fixture(scope="module")
-def node(start_rabbitmq: StartRabbitmq) -> Iterator[RabbitmqNode]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Secured:
+    """Return an authority with a certificate for the node."""
+    trusted = authority(tmp_path_factory.mktemp("trusted"))
+    trusted.issue("node", days=9)
+    return Secured(trusted, free_port())
+
+
+@pytest.fixture(scope="module")
+def node(start_rabbitmq: StartRabbitmq, secured: Secured) -> Iterator[RabbitmqNode]:
     """Return a node with a queue of three messages, of which a consumer holds one."""
-    found = start_rabbitmq("one")
+    folder = secured.trusted.folder
+    files = {"cacertfile": "ca.pem", "certfile": "node.pem", "keyfile": "node.key"}
+    settings = {"ip": "127.0.0.1", "port": secured.port, **{key: folder / name for key, name in files.items()}}
+    found = start_rabbitmq("one", *(f"prometheus.ssl.{key} = {value}" for key, value in settings.items()))
     with found.channel() as channel:
         channel.queue_declare("orders")
         for _ in range(3):
@@ -80,9 +100,12 @@ def node(start_rabbitmq: StartRabbitmq) -> Iterator[RabbitmqNode]:
 
 
 @pytest.fixture(scope="module")
-def exporter(start_exporter: StartExporter, node: RabbitmqNode) -> RunningExporter:
-    """Return the exporter of it, and of one that is not there."""
-    return start_exporter({"mq": node.url, "gone": "rabbitmq://127.0.0.1:1"})
+def exporter(start_exporter: StartExporter, node: RabbitmqNode, secured: Secured) -> RunningExporter:
+    """Return the exporter of it, plainly and by TLS, and of one that is not there."""
+    url = f"rabbitmqs://127.0.0.1:{secured.port}"
+    trusting = f"{url}?ca={secured.trusted.file}"
+    urls = {"mq": node.url, "gone": "rabbitmq://127.0.0.1:1", "secure": trusting, "distrusted": url}
+    return start_exporter(urls)
 
 
 @pytest.mark.e2e
@@ -122,6 +145,17 @@ def test_all_that_is_declared_is_seen(exporter: RunningExporter, node: RabbitmqN
 
 
 @pytest.mark.e2e
+def test_by_tls_the_node_has_to_be_who_it_is_asked_to_be(
+    exporter: RunningExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One whose authority nobody named is down, and it is said why."""
+    plain, secure = (exporter.scrape(f"/probe?service={name}") for name in ("mq", "secure"))
+    assert plain.keys() == secure.keys()
+    assert 0 == value(exporter.scrape("/probe?service=distrusted"), "rabbitmq_up")
+    assert "certificate verify failed" in caplog.text
+
+
+@pytest.mark.e2e
 def test_a_quote_in_a_name_breaks_the_plugins_page_and_not_ours(
     exporter: RunningExporter, node: RabbitmqNode, promtool: str
 ) -> None:
@@ -141,9 +175,9 @@ def test_the_connection_is_kept(node: RabbitmqNode) -> None:
     """Two pages of several probes come over one."""
     collector = connect(Target(node.url, 30))
     list(collector.collect())
-    first = collector._pages._connection
+    first = collector._pages._socket._socket
     list(collector.collect())
-    assert first is collector._pages._connection is not None
+    assert first is collector._pages._socket._socket is not None
     collector.close()
 
 
@@ -260,7 +294,11 @@ def test_series_of_each_object_become_the_sum_that_is_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://a:15692", "rabbitmq://", "rabbitmq://a/x y", "rabbitmq://a?secret=1", "a:15692"]
+    "url",
+    [
+        *("http://a:15692", "rabbitmq://", "rabbitmq://a/x y", "rabbitmq://a?secret=1", "a:15692"),
+        *("rabbitmq://a?ca=/secret.pem", "rabbitmqs://a?ca=/b.pem&secret=1"),
+    ],
 )
 def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None:
     """Whatever is in it."""

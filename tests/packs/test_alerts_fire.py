@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from servers import RedisServer, StartRedis, eventually, free_port
 
-from .watching import Alerts, Prometheus, at_once, catalog_of, watching
+from .watching import EVERY, PATIENCE, Alerts, Prometheus, at_once, catalog_of, watching
 
 pytestmark = pytest.mark.e2e
 
@@ -97,9 +97,11 @@ def test_a_store_that_is_full_pages_and_so_do_its_refused_writes(fleet: Fleet) -
     assert set() == fleet.of_redis()
 
 
-def test_a_replica_that_died_is_down_and_is_missed(fleet: Fleet) -> None:
+def test_a_replica_that_died_is_down_and_is_missed_until_it_is_back(fleet: Fleet, start_redis: StartRedis) -> None:
     """Its own probe tells of it, and its master does."""
     fleet.replica.cli("shutdown", "nosave", "now", "force")
     fleet.prometheus.fires("replica", "ServiceDown")
     fleet.prometheus.fires("cache", "RedisReplicaMissing")
     assert {("replica", "ServiceDown")} == fleet.of_redis("page")
+    start_redis("--replicaof", f"127.0.0.1 {fleet.cache.port}", port=fleet.replica.port)
+    eventually(lambda: fleet.of_redis() == set(), PATIENCE, EVERY)

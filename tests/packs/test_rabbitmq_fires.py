@@ -1,14 +1,16 @@
 """What goes wrong with RabbitMQ for real, in a real Prometheus: the right alert fires, nothing else pages, it resolves."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import pytest
 from rabbitmq import RabbitmqNode, StartRabbitmq
 from servers import eventually, get
 
+from .rabbitmq_runbooks import run_all
 from .watching import PATIENCE, Prometheus, catalog_of_kind, watching
 
 pytestmark = pytest.mark.e2e
@@ -18,26 +20,34 @@ QUICK: Final = {"[5m]": "[10s]", "[15m]": "[10s]", "[1d]": "[60s]"}
 MOVED: Final = {name: {"above": 50} for name in ("RabbitmqBacklogGrowing", "RabbitmqUnackedGrowing")}
 
 
+@contextmanager
+def joined(first: RabbitmqNode, second: RabbitmqNode) -> Iterator[None]:
+    """Run *second* in a cluster with *first*, until the end of the block."""
+    peers = (f"cluster_formation.classic_config.nodes.{at} = {each.name}" for at, each in enumerate((first, second), 1))
+    with second.running("cluster_formation.peer_discovery_backend = classic_config", *peers):
+        eventually(lambda: f'peer="{second.name}"}} 3' in get(first.metrics), PATIENCE)
+        yield
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """Two nodes, of which the second can be stopped."""
+    """Two nodes, of which the second runs until *running* is closed."""
 
     prometheus: Prometheus
     first: RabbitmqNode
-    second: ExitStack
+    second: RabbitmqNode
+    running: ExitStack
 
 
 @pytest.fixture(scope="module")
 def cluster(start_rabbitmq: StartRabbitmq, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Return a cluster of two, and Prometheus over them."""
     first, second = start_rabbitmq("one"), start_rabbitmq("two", run=False)
-    peers = (f"cluster_formation.classic_config.nodes.{at} = {each.name}" for at, each in enumerate((first, second), 1))
     catalog = catalog_of_kind("rabbitmq", {"one": first.url, "two": second.url}, MOVED)
-    with ExitStack() as stopped:
-        stopped.enter_context(second.running("cluster_formation.peer_discovery_backend = classic_config", *peers))
-        eventually(lambda: f'peer="{second.name}"}} 3' in get(first.metrics), PATIENCE)
+    with ExitStack() as running:
+        running.enter_context(joined(first, second))
         with watching(tmp_path_factory.mktemp("cluster"), catalog, QUICK) as prometheus:
-            yield Cluster(prometheus, first, stopped)
+            yield Cluster(prometheus, first, second, running)
 
 
 def test_all_is_quiet_while_all_is_well(cluster: Cluster) -> None:
@@ -146,9 +156,19 @@ def test_the_disk_alarm_pages_while_publishers_are_blocked(cluster: Cluster) -> 
 
 
 def test_a_node_that_is_stopped_pages_and_so_does_the_one_that_misses_it(cluster: Cluster) -> None:
-    """The rest goes on."""
-    cluster.second.close()
+    """The rest goes on; over once it is back."""
+    cluster.running.close()
     cluster.prometheus.fires("two", "ServiceDown")
     cluster.prometheus.fires("one", "RabbitmqNodeLost")
     assert {("two", "ServiceDown"), ("one", "RabbitmqNodeLost")} == cluster.prometheus.firing("page")
     assert 1 == cluster.prometheus.value('rabbitmq_up{job="one"}')
+    cluster.running.enter_context(joined(cluster.first, cluster.second))
+    cluster.prometheus.is_quiet()
+
+
+def test_every_command_of_the_runbooks_runs_while_a_node_is_lost(cluster: Cluster, tmp_path: Path) -> None:
+    """With the words in capitals replaced."""
+    with cluster.first.channel() as channel:
+        channel.queue_declare("orders")
+    cluster.running.close()
+    run_all(cluster.first, tmp_path, "orders", cluster.second.name)

@@ -1,15 +1,15 @@
 """Asks for pages of one web server over a connection that is kept, with bounds on what it may answer."""
 
 import http.client
-import socket
-import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import SplitResult, unquote
 
 from seawall.catalog import SeawallError
 
+from .kept_socket import Address, KeptSocket
 from .probe_deadline import BoundSocket, Deadline
 
 _LONGEST: Final = 64 * 2**20  # bytes of one page: 50,000 queues take 20 MiB
@@ -17,7 +17,7 @@ _LONGEST_LINE: Final = 8192
 
 
 class AnswerError(SeawallError):
-    """The server answered as RabbitMQ's plugin does not, or lets nobody in."""
+    """The server answers with what is no page, or lets nobody in."""
 
 
 class PageError(SeawallError):
@@ -32,29 +32,28 @@ class PageError(SeawallError):
 class Site:
     """Where the pages are; *prefix* stands before their paths, *authorization* is a header's value, or empty."""
 
-    host: str
-    port: int
-    tls: bool = False
+    address: Address
     prefix: str = ""
     authorization: str = field(default="", repr=False)
 
 
-def basic(user: str, password: str) -> str:
-    """Return the header's value for a user."""
-    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+def basic(url: SplitResult) -> str:
+    """Return the header's value for the user of a url, empty where it names none."""
+    words = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
+    return f"Basic {b64encode(words.encode()).decode()}" if url.username else ""
 
 
 class Pages:
     """The pages of a site; one question at a time."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
-        self._connection: socket.socket | None = None
+        self._site, self._socket = site, KeptSocket(site.address)
 
     def lines(self, path: str, deadline: Deadline) -> Iterator[str]:
         """Yield the lines of a page; raise PageError where it has another status, OSError, AnswerError."""
+        request = self._request(path)
         try:
-            response = self._ask(path, deadline)
+            response = self._socket.ask(lambda source: _exchange(source, request), deadline)
             if response.status != http.client.OK:
                 self.close()  # what else it says is not waited for
                 raise PageError(response.status)
@@ -64,39 +63,22 @@ class Pages:
 
     def close(self) -> None:
         """End the connection, also under whoever waits on it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            BoundSocket(connection, Deadline(0)).close()
+        self._socket.close()
 
-    def _ask(self, path: str, deadline: Deadline) -> http.client.HTTPResponse:
-        kept, self._connection = self._connection, self._connection or self._connect(deadline)
-        try:
-            return self._exchange(self._connection, path, deadline)
-        except ConnectionError:  # it was restarted, or closes what is idle
-            self.close()
-            if kept is None:
-                raise
-        self._connection = self._connect(deadline)
-        return self._exchange(self._connection, path, deadline)
-
-    def _connect(self, deadline: Deadline) -> socket.socket:
-        plain = socket.create_connection((self._site.host, self._site.port), deadline.left())
-        if not self._site.tls:
-            return plain
-        self._connection = plain  # so that close ends the handshake too
-        plain.settimeout(deadline.left())
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=self._site.host)
-
-    def _exchange(self, connection: socket.socket, path: str, deadline: Deadline) -> http.client.HTTPResponse:
-        site, source = self._site, BoundSocket(connection, deadline)
-        host = f"[{site.host}]" if ":" in site.host else site.host
-        head = [f"GET {site.prefix}{path} HTTP/1.1", f"Host: {host}:{site.port}", "User-Agent: Seawall"]
+    def _request(self, path: str) -> bytes:
+        site, at = self._site, self._site.address
+        host = f"[{at.host}]" if ":" in at.host else at.host
+        head = [f"GET {site.prefix}{path} HTTP/1.1", f"Host: {host}:{at.port}", "User-Agent: Seawall"]
         head += ["Accept: text/plain", "Accept-Encoding: identity"]
         head += [f"Authorization: {site.authorization}"] if site.authorization else []
-        source.sendall(("\r\n".join(head) + "\r\n\r\n").encode("ascii"))
-        response = http.client.HTTPResponse(source, method="GET")  # type: ignore[arg-type]  # it asks for makefile alone
-        response.begin()
-        return response
+        return ("\r\n".join(head) + "\r\n\r\n").encode()
+
+
+def _exchange(source: BoundSocket, request: bytes) -> http.client.HTTPResponse:
+    source.sendall(request)
+    response = http.client.HTTPResponse(source, method="GET")  # type: ignore[arg-type]  # it asks for makefile alone
+    response.begin()
+    return response
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[str]:
