@@ -1,7 +1,7 @@
 """An application whose pools can be made to run out: of two connections to a database, and of one to another service.
 
 What it does is the word in the file that the environment names: well, slow or hopeless database, a connection that is
-kept, slow or hopeless other side.
+kept, a second pool of fifty, slow or hopeless other side, or nothing at all.
 """
 
 import os
@@ -57,7 +57,10 @@ def serve(first: bool) -> None:
             call()
         elif "database" in fault():
             query()
-        elif first:
+        elif fault() == "second pool":
+            if first:
+                fill()
+        elif first and fault() != "idle":
             query()
             call()
         time.sleep(0.05 if first else 0.01)
@@ -68,6 +71,16 @@ def keep() -> None:
     with engine.connect():
         while fault() == "kept connection":
             time.sleep(0.05)
+
+
+def fill() -> None:
+    """Have a pool that may open fifty connections more, for as long as that is the fault."""
+    more = sqlalchemy.create_engine(os.environ["DATABASE"], pool_size=50, pool_logging_name="more")
+    with more.connect():
+        pass
+    while fault() == "second pool":
+        time.sleep(0.05)
+    more.dispose()
 
 
 threads = [threading.Thread(target=serve, args=(number == 0,)) for number in range(CALLERS)]

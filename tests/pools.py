@@ -4,7 +4,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,10 +18,12 @@ APPLICATION: Final = Path(__file__).parent / "pool_app.py"
 
 @dataclass(frozen=True)
 class PoolApplication:
-    """The application: where its metrics are, and the file that says what goes wrong in it."""
+    """The application: where its metrics are, the file that says what goes wrong in it, and how it is started."""
 
     port: int
     fault: Path
+    command: tuple[str, ...]
+    running: ExitStack
 
     @property
     def metrics(self) -> str:
@@ -33,6 +35,12 @@ class PoolApplication:
         new = self.fault.with_suffix(".new")
         new.write_text(fault)
         new.replace(self.fault)
+
+    def start(self) -> None:
+        """Start it, again where it runs."""
+        self.running.close()
+        self.running.enter_context(process(*self.command, cwd=self.fault.parent))
+        eventually(lambda: answers(self.metrics), 60)
 
 
 class _OtherSide(BaseHTTPRequestHandler):
@@ -51,24 +59,24 @@ class _OtherSide(BaseHTTPRequestHandler):
 @contextmanager
 def pool_application(folder: Path, database: str) -> Iterator[PoolApplication]:
     """Run the application in *folder*, with pools of two connections to *database* and of one to another service."""
-    running = PoolApplication(free_port(), folder / "fault")
-    running.suffers("well")
-    with ThreadingHTTPServer(("127.0.0.1", 0), _OtherSide) as server:
+    port, fault = free_port(), folder / "fault"
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OtherSide) as server, ExitStack() as running:
         server.daemon_threads = True
         server.block_on_close = False
         thread = Thread(target=server.serve_forever)
         thread.start()
         own = {
-            "FAULT": running.fault,
+            "FAULT": fault,
             "DATABASE": database.replace("postgresql://", "postgresql+psycopg://"),
             "OTHER_SIDE": f"http://127.0.0.1:{server.server_port}/",
-            "OTEL_EXPORTER_PROMETHEUS_PORT": running.port,
+            "OTEL_EXPORTER_PROMETHEUS_PORT": port,
         }
+        command = ("env", *(f"{key}={value}" for key, value in own.items()), sys.executable, str(APPLICATION))
+        application = PoolApplication(port, fault, command, running)
+        application.suffers("well")
         try:
-            line = ("env", *(f"{key}={value}" for key, value in own.items()), sys.executable, str(APPLICATION))
-            with process(*line, cwd=folder):
-                eventually(lambda: answers(running.metrics), 60)
-                yield running
+            application.start()
+            yield application
         finally:
             server.shutdown()
             thread.join()

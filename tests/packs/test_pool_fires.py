@@ -35,10 +35,14 @@ def pools(start_postgres: StartPostgres, tmp_path_factory: pytest.TempPathFactor
     """Return the application over a real PostgreSQL; every alert of its pools fires at once."""
     folder = tmp_path_factory.mktemp("pools")
     alerts = {name: moved for name, moved in at_once("pool").items() if name.startswith("Pool")}
-    with pool_application(folder, start_postgres().url) as application:
-        orders = {"kind": "http", "targets": [f"127.0.0.1:{application.port}"]}
-        pool = {"kind": "pool", "part_of": "orders", "alerts": alerts}
-        with watching(folder, catalog_of({"orders": orders, "orders-pool": pool}), QUICK) as prometheus:
+    server = start_postgres()
+    with pool_application(folder, server.url) as application:
+        services: dict[str, dict[str, object]] = {
+            "orders": {"kind": "http", "targets": [f"127.0.0.1:{application.port}"]},
+            "orders-pool": {"kind": "pool", "part_of": "orders", "depends_on": ["orders-db"], "alerts": alerts},
+            "orders-db": {"kind": "postgres", "url": server.url_of(server.user)},
+        }
+        with watching(folder, catalog_of(services), QUICK) as prometheus:
             yield Pools(application, prometheus)
 
 
@@ -85,4 +89,21 @@ def test_a_slow_other_side_is_a_ticket_and_a_page_once_requests_fail(pools: Pool
     pools.application.suffers("hopeless other side")
     pools.prometheus.fires("orders-pool", "PoolHttpTimeouts")
     assert {("orders-pool", "PoolHttpTimeouts")} == pools.prometheus.firing("page")
+    pools.mended()
+
+
+def test_pools_that_may_take_all_of_the_database_are_a_ticket(pools: Pools) -> None:
+    """Long before they do, and over once there is one pool less."""
+    pools.application.suffers("second pool")
+    pools.prometheus.fires("orders-pool", "PoolsTooLargeForDatabase")
+    assert {("orders-pool", "PoolsTooLargeForDatabase")} == pools.prometheus.active()
+    pools.mended()
+
+
+def test_an_application_that_tells_nothing_of_its_pools_any_more_is_a_ticket(pools: Pools) -> None:
+    """It is up, and told of them before it was started anew."""
+    pools.application.suffers("idle")
+    pools.application.start()
+    pools.prometheus.fires("orders-pool", "PoolTelemetryAbsent")
+    assert set() == pools.prometheus.firing("page")
     pools.mended()
