@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from .exemplars import DOUBLES
+from .exemplars import DOUBLES, Exemplar, read
 from .memory import Labels, Memory
 from .native import RLock
 
@@ -214,6 +214,11 @@ class Histogram(Family):
             if failure not in self._series and len(self._series) < self.limit:
                 self.series(failure)
         return cells
+
+    def exemplars_of(self, labels: Labels) -> list[Exemplar]:
+        """Return the last trace of each bucket of *labels*' series, as far as they are kept."""
+        cells = self._series.get(labels)
+        return list(read(cells, self._width())) if self.exemplars and cells is not None else []
 
     def _width(self) -> int:
         return self.sum_at + 1

@@ -2,11 +2,21 @@
 
 import struct
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 _RECORD: Final = struct.Struct("<ddQQQQ")  # time, value, trace (high, low), span, and a sum that tells torn records
 DOUBLES: Final = _RECORD.size // 8
 _LOW: Final = 2**64 - 1
+
+
+class Exemplar(NamedTuple):
+    """The last trace that fell into a *bucket*: when, in seconds since the epoch, what was counted, and its ids."""
+
+    bucket: int
+    at: float
+    value: float
+    trace: int
+    span: int
 
 
 def write(cells: "memoryview[float]", width: int, bucket: int, exemplar: tuple[float, float, int, int]) -> None:
@@ -16,9 +26,14 @@ def write(cells: "memoryview[float]", width: int, bucket: int, exemplar: tuple[f
     _RECORD.pack_into(cells.cast("B"), 8 * (width + DOUBLES * bucket), at, value, high, low, span, high ^ low ^ span)
 
 
-def read(cells: "memoryview[float]", width: int) -> Iterator[tuple[int, float, str]]:
-    """Yield for each bucket that has an exemplar its number, when it was, and OpenMetrics' text of it."""
+def text(one: Exemplar) -> str:
+    """Return what OpenMetrics has of *one*."""
+    return f' # {{trace_id="{one.trace:032x}",span_id="{one.span:016x}"}} {one.value!r} {one.at:.3f}'
+
+
+def read(cells: "memoryview[float]", width: int) -> Iterator[Exemplar]:
+    """Yield the exemplar of each bucket that has one; numbers before *width* count."""
     data = cells[width:].cast("B")
     for bucket, (at, value, high, low, span, check) in enumerate(_RECORD.iter_unpack(data)):
         if at and check == high ^ low ^ span:  # else it was seen half written
-            yield bucket, at, f' # {{trace_id="{high:016x}{low:016x}",span_id="{span:016x}"}} {value!r} {at:.3f}'
+            yield Exemplar(bucket, at, value, high << 64 | low, span)

@@ -99,8 +99,8 @@ class FamilyText:
     def _with_exemplars(self, text: str, held: list[Held]) -> str:
         newest: dict[int, tuple[float, str]] = {}
         for each in held:
-            for bucket, at, exemplar in exemplars.read(each.cells, self._sum_at + 1):
-                newest[bucket] = max(newest.get(bucket, (0.0, "")), (at, exemplar))
+            for one in exemplars.read(each.cells, self._sum_at + 1):
+                newest[one.bucket] = max(newest.get(one.bucket, (0.0, "")), (one.at, exemplars.text(one)))
         if not newest:
             return text
         lines = text.split("\n")

@@ -64,7 +64,9 @@ class HttpServerMetrics:
     The series of a kind of request are found by one look-up; what is asked of them then is additions alone.
     """
 
-    def __init__(self, thresholds: Iterable[float] = (), methods: frozenset[str] = METHODS) -> None:
+    def __init__(
+        self, thresholds: Iterable[float] = (), methods: frozenset[str] = METHODS, *, exemplars: bool = True
+    ) -> None:
         self.duration = Histogram(
             "http.server.request.duration",
             "Duration of HTTP server requests.",
@@ -78,7 +80,7 @@ class HttpServerMetrics:
             ),
             boundaries=(*DURATION_BOUNDARIES, *thresholds),
             zero_beside=_failed_beside,
-            exemplars=True,
+            exemplars=exemplars,
         )
         self.active = UpDownCounter(
             "http.server.active_requests",
@@ -159,7 +161,7 @@ class HttpServerMetrics:
             duration[self._sum_at] += seconds
             given[bisect_left(SIZE_BOUNDARIES, sent)] += 1.0
             given[_SENT_SUM] += sent
-            if trace is not None:
+            if trace is not None and self.duration.exemplars:
                 exemplars.write(duration, self._sum_at + 1, bucket, (time(), seconds, *trace))
         finally:
             if NEEDS_LOCK:

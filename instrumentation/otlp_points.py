@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -18,16 +19,20 @@ from .memory import Labels
 
 _OVERFLOW: Final = {"otel.metric.overflow": True}
 _STATUS: Final = "http.response.status_code"
+_SECOND: Final = 1_000_000_000  # nanoseconds
 
 
-def metric_of(family: Family, started: int, now: int) -> Metric | None:
-    """Return the series of *family* at *now*, counted since *started*; None where it has none yet."""
+def metric_of(family: Family, started: int, now: int, last: int = 0) -> Metric | None:
+    """Return the series of *family* at *now*, counted since *started*, and the traces of what was counted since *last*.
+
+    None where it has no series yet.
+    """
     series = family.collect()
     if not series:
         return None
     data: Any
     if isinstance(family, Histogram):
-        points = [_histogram(family, labels, cells, started, now) for labels, cells in series]
+        points = [_histogram(family, labels, cells, (started, last, now)) for labels, cells in series]
         data = HistogramData(points, AggregationTemporality.CUMULATIVE)
     else:
         numbers = [NumberDataPoint(_attributes(family, labels), started, now, cells[0]) for labels, cells in series]
@@ -37,7 +42,8 @@ def metric_of(family: Family, started: int, now: int) -> Metric | None:
     return Metric(family.metric, family.help, family.unit, data)
 
 
-def _histogram(family: Histogram, labels: Labels, cells: Cells, started: int, now: int) -> HistogramDataPoint:
+def _histogram(family: Histogram, labels: Labels, cells: Cells, times: tuple[int, int, int]) -> HistogramDataPoint:
+    started, last, now = times
     total = cells.pop()
     buckets = [int(count) for count in cells]
     return HistogramDataPoint(
@@ -50,7 +56,13 @@ def _histogram(family: Histogram, labels: Labels, cells: Cells, started: int, no
         explicit_bounds=family.boundaries,
         min=None,  # type: ignore[arg-type]  # not kept; the protocol has them optional
         max=None,  # type: ignore[arg-type]
+        exemplars=_exemplars(family, labels, last),
     )
+
+
+def _exemplars(family: Histogram, labels: Labels, last: int) -> list[Exemplar]:
+    kept = [(int(one.at * _SECOND), one) for one in family.exemplars_of(labels)]
+    return [Exemplar({}, one.value, at, one.span, one.trace) for at, one in kept if at >= last]
 
 
 def _attributes(family: Family, labels: Labels) -> Mapping[str, Any]:

@@ -67,7 +67,7 @@ class Push:
         self._resource: Callable[[], Resource] = lambda: resource
         self._families = families
         self._interval = read_interval(environ)
-        self._started = time_ns()
+        self._started = self._pushed = time_ns()
         self._waited = (float("-inf"), 0.0)
         self._parts: list[Pusher | ExportQueue] = [queue for queue in (self.spans, self.logs) if queue]
 
@@ -96,8 +96,9 @@ class Push:
         if self.reader is None or self._metrics is None:
             return
         now = time_ns()
-        own = [metric_of(family, self._started, now) for family in self._families()]
+        own = [metric_of(family, self._started, now, self._pushed) for family in self._families()]
         scopes = [ScopeMetrics(InstrumentationScope(SCOPE_NAME), [metric for metric in own if metric], "")]
+        self._pushed = now
         collected = self.reader.get_metrics_data()
         for resource in collected.resource_metrics if collected else ():
             scopes += resource.scope_metrics
@@ -185,7 +186,7 @@ class Push:
 
     @guarded("push from a forked child")
     def _forget(self) -> None:
-        self._started = time_ns()
+        self._started = self._pushed = time_ns()
         self._waited = (float("-inf"), 0.0)
         if self._metrics is not None:
             self._metrics.forget()

@@ -39,6 +39,7 @@ class Settings:
     host: str = _HOST
     port: int = conventions.METRICS_PORT
     methods: frozenset[str] = METHODS
+    exemplars: bool = True
     serves: bool = True
     shared_memory: Path | None = None
     pushes_metrics: bool = False
@@ -65,6 +66,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         host=_host(environ, problems),
         port=_port(environ, problems),
         methods=_methods(environ),
+        exemplars=environ.get("OTEL_METRICS_EXEMPLAR_FILTER", "").strip().lower() != "always_off",
         serves=serves,
         shared_memory=Path(folder) if (folder := environ.get(SHARED_MEMORY_VARIABLE)) else None,
         pushes_metrics=pushes["METRICS"],

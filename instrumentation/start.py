@@ -112,7 +112,7 @@ def _begin(environ: Mapping[str, str], chosen: Chosen | None) -> None:
     if settings.disabled:
         return
     registry = Registry(Memory(_group(settings)))
-    http = HttpServerMetrics(settings.thresholds, settings.methods)
+    http = HttpServerMetrics(settings.thresholds, settings.methods, exemplars=settings.exemplars)
     begun = Instrumentation(settings, registry, http, WorkerMetrics(settings.thresholds), chosen=chosen)
     rpc = RpcServerMetrics(settings.thresholds)
     clients = Clients(settings.methods)

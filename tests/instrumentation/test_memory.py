@@ -17,6 +17,7 @@ from seawall.instrumentation.exposition import OPENMETRICS, Registry
 from seawall.instrumentation.groups import group_folder, master, process
 from seawall.instrumentation.memory import Memory
 from seawall.instrumentation.segments import SUFFIX
+from seawall.instrumentation.settings import read_settings
 
 LABELS = ("/",)
 # Counts three requests and holds one, tells so, and waits to be killed.
@@ -229,6 +230,21 @@ def test_a_point_opens_its_trace() -> None:
     assert 'le="0.25"' in line
     assert f'# {{trace_id="{0xABC:032x}",span_id="{0xDEF:016x}"}} 0.2 ' in line
     assert " # {" not in classic
+
+
+def test_no_trace_is_kept_where_the_filter_is_always_off() -> None:
+    """As OTEL_METRICS_EXEMPLAR_FILTER says; any other filter keeps those that are sampled."""
+    from seawall.instrumentation import HttpServerMetrics
+
+    filters = ("always_off", "trace_based", "always_on", "")
+    kept = [read_settings({"OTEL_METRICS_EXEMPLAR_FILTER": each}).exemplars for each in filters]
+    http = HttpServerMetrics(exemplars=kept[0])
+    registry = Registry()
+    registry.add(*http.families)
+    http.end(http.begin("GET", "http"), "/", 200, "", "1.1", 0.2, trace=(0xABC, 0xDEF))
+
+    assert [False, True, True, True] == kept
+    assert " # {" not in registry.render(OPENMETRICS).decode()
 
 
 def test_a_system_without_posix_locks_keeps_counts_in_the_heap(tmp_path: Path) -> None:
