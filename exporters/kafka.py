@@ -8,7 +8,7 @@ from prometheus_client import Metric
 
 from .kafka_age import Found, Partition, Position, ages
 from .kafka_client import AnswerError, Cluster, connector
-from .kafka_groups import MOST_GROUPS, MOST_READERS, Groups, Lag, Reader, furthest, lags, read_groups
+from .kafka_groups import MOST_GROUPS, MOST_READERS, MOST_ROWS, Groups, Lag, Reader, furthest, lags, read_groups
 from .kafka_groups import families as group_families
 from .kafka_metrics import BROKER_INFO, BROKERS, METRICS, UP
 from .kafka_topics import MOST_PARTITIONS, Topics, largest, topics_of
@@ -17,6 +17,8 @@ from .kinds import Kind, Target
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .probe_deadline import Deadline
 
+MOST_BROKERS: Final = 1000
+"""Brokers that are told by name."""
 MOST_ASKED: Final = 10_000
 """Partitions whose offsets are asked for: those that groups read first."""
 MOST_AGES: Final = 500
@@ -43,19 +45,21 @@ class KafkaCollector:
         sees_all = _sees_all(cluster, Deadline(deadline.left() * _SHARE_OF_RIGHTS))
         metadata = cluster.metadata(deadline)
         yield BROKERS.value(len(metadata.brokers))
-        yield BROKER_INFO.samples({(str(each.id), f"{each.host}:{each.port}"): 1 for each in metadata.brokers.values()})
+        brokers = sorted(metadata.brokers.values(), key=lambda each: each.id)[:MOST_BROKERS]
+        yield BROKER_INFO.samples({(str(each.id), f"{each.host}:{each.port}"): 1 for each in brokers})
         topics = topics_of(metadata)
         try:
             groups = read_groups(cluster, MOST_GROUPS, Deadline(deadline.left() * _SHARE_OF_GROUPS))
         except AnswerError:
             groups = _NONE
         newest = self._newest(cluster, topics, groups, deadline)
-        kept = largest(topics, newest, MOST_PARTITIONS)
         behind = lags(groups, newest)
         readers = furthest(behind, MOST_READERS)
+        read = {topic for _, topic in readers}
+        kept = largest(topics, newest, MOST_PARTITIONS, read)
         waiting = _waiting(behind, readers)
         oldest = self._oldest(cluster, topics, kept, waiting, deadline)
-        yield from topic_families(topics, kept, newest, oldest)
+        yield from topic_families(topics, kept, newest, oldest, read)
         waited = self._ages(cluster, waiting, oldest, deadline)
         yield from group_families(groups, behind, readers, _longest(behind, readers, waited))
         led = sum(each.leader is not None for topic in topics.values() for each in topic.values())
@@ -65,6 +69,7 @@ class KafkaCollector:
                 ("offsets",): max(0, led - MOST_ASKED),
                 ("groups",): groups.unasked,
                 ("lag",): len(behind) - len(readers),
+                ("lag_by_partition",): max(0, sum(len(behind[each].by_partition) for each in readers) - MOST_ROWS),
             }
         )
         yield QUERY_SUCCESS.samples(

@@ -1,6 +1,7 @@
 """Kafka's consumer groups: how many members each has, and how far behind each is."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final
@@ -14,17 +15,25 @@ from .kafka_metrics import COMMITTED, COMMITTED_SUM, LAG, LAG_SECONDS, LAG_SUM, 
 from .probe_deadline import Deadline
 
 if TYPE_CHECKING:
+    from confluent_kafka import TopicPartition
     from confluent_kafka.admin import ConsumerGroupListing
 
 MOST_GROUPS: Final = 1000
 """Groups that are asked about: those with members first."""
 MOST_READERS: Final = 500
 """A group's topics that are told one by one: those furthest behind."""
+MOST_ROWS: Final = 5000
+"""Of these, partitions that are told one by one: those furthest behind."""
+MOST_COMMITTED: Final = 100_000
+"""Partitions of all groups, after which no further group is asked about."""
+_AT_A_TIME: Final = 100  # groups, of which each may have read every partition
 
 _SHARE: Final = 0.6  # brokers that do not say which groups are theirs leave time to ask of the others
 
 Reader = tuple[str, str]
 """A group and a topic that it reads."""
+Row = tuple[str, str, int]
+"""A group, a topic and the number of a partition."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,30 @@ class Groups:
 
 def read_groups(cluster: Cluster, most: int, deadline: Deadline) -> Groups:
     """Ask about at most *most* groups; raise AnswerError where the cluster does not even list them."""
-    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
-
     listed = cluster.result(cluster.admin.list_consumer_groups(request_timeout=deadline.left() * _SHARE), deadline)
     names = sorted(listing.group_id for listing in sorted(listed.valid, key=_rank)[:most] if listing.group_id)
     if not names:
         return Groups({}, {}, 0, not listed.errors)
+    members: dict[str, int] = {}
+    positions: dict[Reader, dict[int, int]] = {}
+    count = asked = 0
+    while asked < len(names) and count < MOST_COMMITTED and deadline.goes_on():
+        batch = names[asked : asked + _AT_A_TIME]
+        asked += len(batch)
+        for name, (size, committed) in _ask(cluster, batch, deadline).items():
+            members[name] = size
+            for each in committed:
+                if each.error is None and each.offset >= 0:
+                    positions.setdefault((name, each.topic), {})[each.partition] = each.offset
+                    count += 1
+    is_whole = not listed.errors and len(members) == (len(names) if count < MOST_COMMITTED else asked)
+    return Groups(members, positions, len(listed.valid) - asked, is_whole)
+
+
+def _ask(cluster: Cluster, names: list[str], deadline: Deadline) -> dict[str, tuple[int, list["TopicPartition"]]]:
+    """Return the number of members and what was committed of each that answers in time."""
+    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+
     described = cluster.admin.describe_consumer_groups(names, request_timeout=deadline.left())
     committed = {
         name: cluster.admin.list_consumer_group_offsets(
@@ -53,21 +80,12 @@ def read_groups(cluster: Cluster, most: int, deadline: Deadline) -> Groups:
         for name in names
     }
     cluster.wait([*described.values(), *committed.values()], deadline)
-    members: dict[str, int] = {}
-    positions: dict[Reader, dict[int, int]] = {}
+    found = {}
     for name in names:
-        if not (described[name].done() and committed[name].done()):
-            continue
-        try:
-            count, found = len(described[name].result().members), committed[name].result().topic_partitions or []
-        except KafkaException:  # this one may not be seen, or went just now
-            continue
-        members[name] = count
-        for each in found:
-            if each.error is None and each.offset >= 0:
-                positions.setdefault((name, each.topic), {})[each.partition] = each.offset
-    is_whole = not listed.errors and len(members) == len(names)
-    return Groups(members, positions, max(0, len(listed.valid) - most), is_whole)
+        if described[name].done() and committed[name].done():
+            with suppress(KafkaException):  # this one may not be seen, or went just now
+                found[name] = len(described[name].result().members), committed[name].result().topic_partitions or []
+    return found
 
 
 def _rank(listing: "ConsumerGroupListing") -> tuple[bool, str]:
@@ -109,11 +127,12 @@ def families(
     groups: Groups, behind: Mapping[Reader, Lag], kept: list[Reader], waited: Mapping[Reader, float]
 ) -> Iterator[Metric]:
     """Yield the families of the *kept* readers, and the sums of the others."""
+    rows = furthest_rows(behind, kept)
     yield MEMBERS.samples({(group,): members for group, members in groups.members.items()})
     values: dict[MetricInfo, dict[Labels, float | None]] = {
-        COMMITTED: _by_partition({reader: behind[reader].committed for reader in kept}),
+        COMMITTED: {_labels(row): behind[row[0], row[1]].committed[row[2]] for row in rows},
         COMMITTED_SUM: {reader: sum(behind[reader].committed.values()) for reader in kept},
-        LAG: _by_partition({reader: behind[reader].by_partition for reader in kept}),
+        LAG: {_labels(row): behind[row[0], row[1]].by_partition[row[2]] for row in rows},
         LAG_SUM: {reader: behind[reader].total for reader in kept},
         LAG_SECONDS: {reader: waited.get(reader) for reader in kept},
     }
@@ -124,9 +143,16 @@ def families(
     yield from (info.samples(samples) for info, samples in values.items())
 
 
-def _by_partition(values: Mapping[Reader, Mapping[int, int]]) -> dict[Labels, float | None]:
-    return {
-        (group, topic, str(number)): value
-        for (group, topic), partitions in values.items()
-        for number, value in sorted(partitions.items())
-    }
+def furthest_rows(behind: Mapping[Reader, Lag], kept: list[Reader], most: int = MOST_ROWS) -> list[Row]:
+    """Return the partitions of the *kept* readers that are told one by one."""
+    every = (
+        (lag, (group, topic, number))
+        for group, topic in kept
+        for number, lag in behind[group, topic].by_partition.items()
+    )
+    return sorted(row for _, row in nlargest(most, every))
+
+
+def _labels(row: Row) -> Labels:
+    group, topic, number = row
+    return group, topic, str(number)

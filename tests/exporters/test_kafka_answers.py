@@ -1,17 +1,21 @@
 """What the kafka collector makes of answers, however many and however odd: no server is needed."""
 
 import random
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Set
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
+from confluent_kafka import ConsumerGroupState
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall.exporters import kafka_groups, kafka_topics
-from seawall.exporters.kafka_age import Found, Position, ages
-from seawall.exporters.kafka_groups import Groups, furthest, lags
-from seawall.exporters.kafka_topics import Replicas, largest
+from seawall.exporters.kafka_age import Found, Partition, Position, ages
+from seawall.exporters.kafka_groups import Groups, furthest, lags, read_groups
+from seawall.exporters.kafka_topics import Replicas, Topics, largest
+from seawall.exporters.probe_deadline import Deadline
 
 NOW: Final = 1_800_000_000.0
 WELL: Final = Replicas(1, (1, 2), 2)
@@ -113,6 +117,113 @@ def test_a_group_is_never_ahead_and_a_topic_that_is_gone_has_no_lag() -> None:
     groups = Groups({}, {("g", "anew"): {0: 90, 1: 5}, ("g", "gone"): {0: 1}}, 0, True)
     found = lags(groups, {("anew", 0): 10, ("anew", 1): 7})
     assert {("g", "anew"): {0: 0, 1: 2}} == {reader: lag.by_partition for reader, lag in found.items()}
+
+
+def told_of(
+    topics: Topics, kept: list[str], oldest: Mapping[Partition, int] = {}, read: Set[str] = frozenset()
+) -> dict[str, dict[tuple[str, ...], float]]:
+    """Return the samples of each family by their labels."""
+    found = kafka_topics.families(topics, kept, {}, oldest, read)
+    return {each.name: {tuple(sample.labels.values()): sample.value for sample in each.samples} for each in found}
+
+
+def test_what_alerts_ask_of_a_topic_that_is_read_is_told_however_small_it_is() -> None:
+    """Lag is held against the number of partitions, and what was lost unread against the oldest message."""
+    topics = {f"t{index:05}": {0: Replicas(1, (1, 2), 1)} for index in range(5_000)} | {"mails": {0: WELL, 1: WELL}}
+    kept = largest(topics, {}, 2000, {"mails"})
+    assert "mails" in kept
+    found = told_of(topics, kept[:-1], {("t00001", 0): 7, ("mails", 1): 9}, {"mails", "gone"})
+    partitions = found["kafka_topic_partitions"]
+    assert (2, 5_002) == (partitions["mails",], sum(partitions.values()))
+    assert ("gone",) not in partitions
+    assert {("t00001", "0"): 7, ("mails", "1"): 9} == found["kafka_topic_partition_oldest_offset"]
+
+
+def test_a_partition_in_peril_is_told_among_many_that_lack_a_replica_and_of_a_topic_that_is_too_large() -> None:
+    """One broker of many is down, and here and there it was the last one."""
+    topics = {f"t{index:05}": {0: Replicas(1, (1, 2, 3), 2)} for index in range(5_000)}
+    topics["a-lost"] = {0: Replicas(None, (1, 2, 3), 0)}
+    topics["a-last"] = {0: Replicas(1, (1, 2, 3), 1)}
+    topics["vast"] = dict.fromkeys(range(5000), WELL) | {7: Replicas(None, (1, 2), 0)}
+    newest = {(name, 0): 0 if name.startswith("a-") else 10 for name in topics}
+    kept = largest(topics, newest, 2000)
+    assert {"a-lost", "a-last"} <= set(kept)
+    assert "vast" not in kept
+    found = told_of(topics, kept)
+    replicas, leaders = found["kafka_topic_partition_replicas"], found["kafka_topic_partition_leader"]
+    assert {("a-lost", "0"), ("vast", "7")} == replicas.keys() - leaders.keys()
+    assert 2001 == len(replicas)
+    assert 5_003 == sum(found["kafka_topic_partition_under_replicated_partition"].values())
+
+
+def test_partitions_without_a_leader_are_bounded_too() -> None:
+    """All brokers are down."""
+    topics = {f"t{index:05}": {0: Replicas(None, (1, 2), 0)} for index in range(5_000)}
+    found = told_of(topics, largest(topics, {}, 2000))
+    assert 2500 == len(found["kafka_topic_partition_replicas"])
+
+
+def test_of_many_partitions_that_many_groups_read_those_furthest_behind_are_told() -> None:
+    """A group's sum is whole all the same."""
+    committed = {(f"g{group}", "orders"): {number: number for number in range(200)} for group in range(100)}
+    groups = Groups({}, committed, 0, True)
+    behind = lags(groups, {("orders", number): 1000 for number in range(200)})
+    kept = furthest(behind, 500)
+    found = {each.name: each for each in kafka_groups.families(groups, behind, kept, {})}
+    for name in ("kafka_consumergroup_lag", "kafka_consumergroup_current_offset"):
+        rows = {(each.labels["consumergroup"], int(each.labels["partition"])) for each in found[name].samples}
+        assert {(f"g{group}", number) for group in range(100) for number in range(50)} == rows
+    assert {sum(range(801, 1001))} == {each.value for each in found["kafka_consumergroup_lag_sum"].samples}
+
+
+class ManyGroups:
+    """A cluster of groups of which each has read every partition; it counts how many it was asked about at a time."""
+
+    def __init__(self, groups: int, partitions: int) -> None:
+        self._names = [f"g{number:05}" for number in range(groups)]
+        self._partitions = partitions
+        self.asked: list[int] = []
+        self.admin = self
+
+    def list_consumer_groups(self, request_timeout: float) -> object:
+        """Return what ``result`` returns."""
+        valid = [SimpleNamespace(group_id=name, state=ConsumerGroupState.STABLE) for name in self._names]
+        return SimpleNamespace(valid=valid, errors=[])
+
+    def describe_consumer_groups(self, names: list[str], request_timeout: float) -> dict[str, Future[object]]:
+        """Say that each has one member."""
+        self.asked.append(len(names))
+        return {name: done(SimpleNamespace(members=[1])) for name in names}
+
+    def list_consumer_group_offsets(self, asked: list[Any], request_timeout: float) -> dict[str, Future[object]]:
+        """Say that it has read all."""
+        offsets = [SimpleNamespace(topic="t", partition=at, offset=1, error=None) for at in range(self._partitions)]
+        return {asked[0].group_id: done(SimpleNamespace(topic_partitions=offsets))}
+
+    def result(self, found: object, _deadline: Deadline) -> object:
+        """Return it."""
+        return found
+
+    def wait(self, _futures: object, _deadline: Deadline) -> None:
+        """Be done."""
+
+
+def done(value: object) -> "Future[object]":
+    """Return a future that has come to its end."""
+    future: Future[object] = Future()
+    future.set_result(value)
+    return future
+
+
+def test_many_groups_are_asked_about_until_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred at a time; those that were not are counted."""
+    few = ManyGroups(5_000, 1)
+    found = read_groups(few, 1000, Deadline(600))  # type: ignore[arg-type]
+    assert ([100] * 10, 1000, 4_000, True) == (few.asked, len(found.members), found.unasked, found.is_whole)
+    monkeypatch.setattr(kafka_groups, "MOST_COMMITTED", 2000)
+    vast = ManyGroups(5_000, 20)
+    found = read_groups(vast, 1000, Deadline(600))  # type: ignore[arg-type]
+    assert ([100], 100, 4_900, True) == (vast.asked, len(found.committed), found.unasked, found.is_whole)
 
 
 @pytest.mark.parametrize("most", [0, 1, 5, 100])
