@@ -139,10 +139,17 @@ def no_floor(rule: Rule, _: Settings) -> Iterator[Told]:
     if any(_is_floor(each) for each in terms(rule.tree)):
         return
     for each in rule.nodes:
-        if each.kind == "binary" and each.name == "/" and all(is_rated(side) for side in each.children):
+        if each.kind == "binary" and each.name == "/" and all(map(_is_of_rates, each.children)):
             if not _is_mean(each):
                 yield Told("a ratio of two rates without a floor of traffic: one failure of two requests fires", each)
             return
+
+
+def _is_of_rates(side: Node) -> bool:
+    """Whether it is a rate, or made of some: how many rates there are is none."""
+    if side.kind == "aggregate" and side.name in ("count", "group"):
+        return False
+    return (side.kind == "call" and side.name in RATES) or any(map(_is_of_rates, side.children))
 
 
 def _is_floor(term: Node) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from .check import Settings, Told, of_files, of_rules
-from .labels import ABSENT
+from .expressions import Node
+from .labels import ABSENT, COMPARISONS
 from .reading import calls, compared, is_rated, number, selectors, terms
 from .rules import Rule, RuleFile
 from .wellknown import ABOUT, MISREAD
@@ -80,10 +81,32 @@ def client_errors_page(rule: Rule, _: Settings) -> Iterator[Told]:
     "expr: process_resident_memory_bytes > 4e9",
 )
 def misread(rule: Rule, _: Settings) -> Iterator[Told]:
-    """A threshold on a metric that is high by design."""
-    for each in selectors(rule.tree) if rule.alert is not None and rule.tree else ():
-        if each.name in MISREAD:
-            yield Told(f"{each.name}: {MISREAD[each.name]}", each)
+    """A threshold on a metric that is high by design, unless it is compared with itself: its past, or its peers."""
+    if rule.alert is None or rule.tree is None:
+        return
+    against_itself = _against_itself(rule.tree)
+    for each in rule.tree.walk():
+        if each.kind == "binary" and each.name in COMPARISONS:
+            for one in _weighed(each):
+                if one.name in MISREAD and one.name not in against_itself:
+                    yield Told(f"{one.name}: {MISREAD[one.name]}", one)
+
+
+def _weighed(node: Node) -> Iterator[Node]:
+    """Yield the selectors whose values matter: ``0 * x`` is there for the labels of x."""
+    if node.kind == "binary" and node.name == "*" and 0 in map(number, node.children):
+        return
+    if node.kind == "selector":
+        yield node
+    for child in node.children:
+        yield from _weighed(child)
+
+
+def _against_itself(tree: Node) -> set[str]:
+    """Return the metrics that are compared with themselves, or divided by or taken from each other."""
+    pairs = (each.children for each in tree.walk() if each.kind == "binary" and each.name in ("/", "-", *COMPARISONS))
+    named = ([{one.name for one in selectors(side)} for side in sides] for sides in pairs)
+    return {name for left, right in named for name in left & right}
 
 
 @of_rules(

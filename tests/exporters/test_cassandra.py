@@ -7,12 +7,10 @@ from typing import Final
 
 import pytest
 from cassandra import ROLES, CassandraNode, StartCassandra, documented_rules
-from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, get, parse
+from servers import RunningExporter, Scrape, StartExporter, eventually, get, parse
 
 from seawall.exporters import inventory
 from seawall.exporters.cassandra_tables import COORDINATOR
-
-from .test_lint import complaints
 
 pytestmark = pytest.mark.e2e
 
@@ -108,7 +106,6 @@ def used(start_cassandra: StartCassandra, start_exporter: StartExporter, tmp_pat
         "nobody": f"cassandra://nobody:${{GOOD}}@{at}",
         "wrong": f"cassandra://seawall:${{BAD}}@{at}",
         "none": node.url,
-        "gone": f"cassandra://127.0.0.1:{free_port()}",
     }
     exporter = start_exporter(urls, {"SUPER": "cassandra", "GOOD": "hunter2", "BAD": "wrong-secret"})
     return Used(node, exporter)
@@ -205,12 +202,6 @@ def test_a_wrong_password_and_none_are_told_without_showing_any(used: Used, capl
     assert "the server does not let this user in" in caplog.text
     assert "write cassandra://user:${VARIABLE}@host:9042" in caplog.text
     assert not any(secret in caplog.text for secret in ("wrong-secret", "hunter2"))
-
-
-def test_a_probe_is_clean(promtool: str, used: Used) -> None:
-    """Also of a node that is gone."""
-    assert [] == complaints(promtool, get(used.exporter.url + "probe?service=all"))
-    assert [] == complaints(promtool, get(used.exporter.url + "probe?service=gone"))
 
 
 def test_the_runbooks_commands_run(used: Used, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from celery_apps import CeleryShop, StartCelery, scraped, total, value
 from outside import Authority, authority
 from rabbitmq import StartRabbitmq
-from servers import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port, get, parse
+from servers import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port, parse
 
 from seawall.exporters import inventory
 
@@ -148,14 +148,6 @@ def test_all_that_is_declared_is_seen(used: tuple[str, CeleryShop, RunningExport
     seen = {name for name in scraped(exporter) if not name.startswith("seawall_probe_")}
     consumers = {"celery_active_consumer_count"} if broker == "redis" else set()
     assert {info.name for info in inventory()["celery"]} - consumers == seen
-
-
-@pytest.mark.e2e
-def test_a_probe_is_clean(used: tuple[str, CeleryShop, RunningExporter], promtool: str) -> None:
-    """Nothing that promtool's linter minds."""
-    from .test_lint import complaints
-
-    assert [] == complaints(promtool, get(used[2].url + "probe?service=jobs"))
 
 
 @pytest.mark.e2e

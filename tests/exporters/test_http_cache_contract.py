@@ -163,11 +163,3 @@ def test_instances_are_named_without_the_path(caches: Caches) -> None:
     found = get(caches.exporter.url + "targets")
     assert f'"instance": "127.0.0.1:{caches.nginx.port}"' in found
     assert '"instance": "localhost"' in found
-
-
-@pytest.mark.parametrize("name", ["nginx", "varnish", "gone"])
-def test_a_probe_is_clean_but_for_inherited_names(promtool: str, caches: Caches, name: str) -> None:
-    """By promtool."""
-    from .test_lint import complaints
-
-    assert [] == complaints(promtool, get(caches.exporter.url + f"probe?service={name}"))

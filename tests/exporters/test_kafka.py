@@ -23,7 +23,7 @@ from confluent_kafka.admin import (
 )
 from kafka import KafkaBroker, StartKafka, used
 from outside import Behaviour, authority, hang, tcp
-from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, get, parse
+from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, parse
 
 from seawall.exporters import inventory, kafka
 from seawall.exporters.kafka import connect
@@ -332,12 +332,3 @@ def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(BadUrlError) as told:
         connect(Target(url, 1))
     assert "secret" not in str(told.value)
-
-
-@pytest.mark.e2e
-def test_a_probe_is_clean(promtool: str, cluster: Used) -> None:
-    """But for names that are inherited; of a cluster that is gone too."""
-    from .test_lint import complaints
-
-    assert [] == complaints(promtool, get(cluster.exporter.url + "probe?service=all"))
-    assert [] == complaints(promtool, get(cluster.exporter.url + "probe?service=gone", HEADERS))

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from memcached import MemcachedServer, StartMemcached, running
 from outside import Behaviour, hang, tcp
-from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, get, parse
+from servers import RunningExporter, Scrape, StartExporter, free_port, parse
 
 from seawall.exporters import inventory
 from seawall.exporters.kinds import Target
@@ -51,7 +51,7 @@ def server(start_memcached: StartMemcached) -> MemcachedServer:
 @pytest.fixture(scope="module")
 def exporter(start_exporter: StartExporter, server: MemcachedServer) -> RunningExporter:
     """Return the exporter of it."""
-    return start_exporter({"cache": server.url, "gone": f"memcached://127.0.0.1:{free_port()}"})
+    return start_exporter({"cache": server.url})
 
 
 @pytest.mark.e2e
@@ -185,13 +185,3 @@ def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(BadUrlError) as told:
         connect(Target(url, 1))
     assert "path" not in str(told.value)
-
-
-@pytest.mark.e2e
-def test_a_probe_is_clean(promtool: str, exporter: RunningExporter) -> None:
-    """But for names that are inherited; of a server that is gone too."""
-    from .test_lint import complaints
-
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=cache"))
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=gone"))
-    eventually(lambda: value(exporter.scrape("/probe?service=gone"), "memcached_up") == 0)

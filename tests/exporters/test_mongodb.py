@@ -17,13 +17,11 @@ from mongodb import (
     standalone,
 )
 from pymongo import MongoClient
-from servers import RunningExporter, Scrape, StartExporter, get
+from servers import RunningExporter, Scrape, StartExporter
 
 from seawall.exporters import inventory
 from seawall.exporters.mongodb_databases import KEPT
 from seawall.exporters.mongodb_fields import named
-
-from .test_lint import complaints
 
 OUR_OWN: Final = {
     "seawall_probe_success",
@@ -164,15 +162,6 @@ def test_of_fifty_thousand_databases_the_largest_are_kept(start_exporter: StartE
     assert {f"db{size}" for size in range(50_001 - KEPT, 50_001)} | {"others"} == sizes.keys()
     assert sum(range(1, 50_001 - KEPT)) == sizes["others"]
     assert 50_000 - KEPT == value(scrape, "seawall_probe_query_folded_rows", query="dbStats")
-
-
-def test_a_probe_is_clean_but_for_inherited_names(
-    promtool: str, start_exporter: StartExporter, recorded: dict[str, RecordedMongod]
-) -> None:
-    """Of every sort of server."""
-    exporter = start_exporter({"old": recorded["old"].url, "router": recorded["router"].url})
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=old"))
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=router"))
 
 
 ODD: Final = ("shop", "q'uote", "line\nfeed", "ünï")

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from pgbouncer import ENVIRON, PASSWORDS, PgbouncerServer, StartPgbouncer, running_pgbouncer
 from postgres import PostgresServer
-from servers import Family, LabelSet, RunningExporter, Scrape, StartExporter, eventually, free_port, get, parse
+from servers import Family, LabelSet, RunningExporter, Scrape, StartExporter, eventually, parse
 
 from seawall.exporters import inventory
 
@@ -45,7 +45,7 @@ def server(start_pgbouncer: StartPgbouncer) -> PgbouncerServer:
 @pytest.fixture(scope="module")
 def exporter(start_exporter: StartExporter, server: PgbouncerServer) -> RunningExporter:
     """Return the exporter of it."""
-    return start_exporter({"bouncer": server.url, "gone": f"pgbouncer://seawall@127.0.0.1:{free_port()}"}, ENVIRON)
+    return start_exporter({"bouncer": server.url}, ENVIRON)
 
 
 @pytest.fixture(scope="module")
@@ -153,12 +153,3 @@ def test_a_database_that_is_no_console_is_down(start_exporter: StartExporter, po
     assert 0 == value(exporter.scrape("/probe?service=bouncer"), "pgbouncer_up")
     postgres.run("CREATE DATABASE pgbouncer")
     assert 0 == value(exporter.scrape("/probe?service=bouncer"), "pgbouncer_up")
-
-
-def test_a_probe_is_clean(promtool: str, exporter: RunningExporter) -> None:
-    """But for names that are inherited; of a server that is gone too."""
-    from .test_lint import complaints
-
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=bouncer"))
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=gone"))
-    eventually(lambda: value(exporter.scrape("/probe?service=gone"), "pgbouncer_up") == 0)

@@ -101,10 +101,10 @@ def node(start_rabbitmq: StartRabbitmq, secured: Secured) -> Iterator[RabbitmqNo
 
 @pytest.fixture(scope="module")
 def exporter(start_exporter: StartExporter, node: RabbitmqNode, secured: Secured) -> RunningExporter:
-    """Return the exporter of it, plainly and by TLS, and of one that is not there."""
+    """Return the exporter of it, plainly and by TLS."""
     url = f"rabbitmqs://127.0.0.1:{secured.port}"
     trusting = f"{url}?ca={secured.trusted.file}"
-    urls = {"mq": node.url, "gone": "rabbitmq://127.0.0.1:1", "secure": trusting, "distrusted": url}
+    urls = {"mq": node.url, "secure": trusting, "distrusted": url}
     return start_exporter(urls)
 
 
@@ -305,12 +305,3 @@ def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None
     with pytest.raises(BadUrlError) as told:
         connect(Target(url, 1))
     assert "secret" not in str(told.value)
-
-
-@pytest.mark.e2e
-def test_a_probe_is_clean(promtool: str, exporter: RunningExporter) -> None:
-    """But for names that are inherited; of a server that is gone too."""
-    from .test_lint import complaints
-
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=mq"))
-    assert [] == complaints(promtool, get(exporter.url + "probe?service=gone"))

@@ -71,6 +71,10 @@ DEAD: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "misread",
         {"expr": "memcached_current_bytes / memcached_limit_bytes > 0.9"},
     ),
+    "a cache that is full, beside its limit": (
+        "misread",
+        {"expr": "0.9 * memcached_limit_bytes < memcached_current_bytes and up == 1"},
+    ),
     "address space": ("misread", {"expr": "process_virtual_memory_bytes > 4e9"}),
     "absent() that meets labels": (
         "absent-join",
@@ -104,6 +108,15 @@ ALIVE: Final[dict[str, dict[str, Any]]] = {
         "for": None,
     },
     "a watchdog": {"alert": "Watchdog", "expr": "vector(1)", "for": None},
+    "a cache that is far larger than the others": {
+        "expr": "memcached_current_bytes / on () group_left () avg(memcached_current_bytes) > 3"
+    },
+    "a writer that was there an hour ago": {
+        "expr": "(rate(sets_total[5m]) or 0 * memcached_current_bytes) < 1 and memcached_current_bytes offset 1h"
+    },
+    "a rate beside the mean of the others": {
+        "expr": "rate(busy_seconds_total[5m]) / on () group_left () count(rate(busy_seconds_total[5m])) > 0.9"
+    },
     "replicas that should be there": {"expr": "kube_deployment_status_replicas < kube_deployment_spec_replicas"},
     "what an existence says": {"expr": "job_info unless on (job) job_last_success_seconds"},
     "absent() with its labels": {"expr": 'absent(up{job="mail"})'},
