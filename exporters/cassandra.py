@@ -6,9 +6,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
-from .cassandra_cql import AnswerError, Body, CqlClient, Row, rows
+from .cassandra_cql import Body, CqlClient, Row, rows
 from .cassandra_node import (
     LOCAL,
     MOST,
@@ -24,6 +22,7 @@ from .cassandra_node import (
 )
 from .cassandra_tables import HISTOGRAMS, SIZE_COLUMNS, SIZES, TABLE_METRICS, Tables
 from .declaration import gauge
+from .errors import AnswerError, BadUrlError
 from .kept_socket import Address
 from .kinds import Kind, Target
 from .own import FOLDED_ROWS, QUERY_SUCCESS
@@ -47,10 +46,6 @@ _TEXTS: Final = {
 _FOLDED: Final = ("peers_v2", "internode_inbound", "pending_hints", "thread_pools", "caches")
 _ABSENT: Final = {"pending_hints": "4.0."}
 """Tables that a version does not have, which is no failure of the question."""
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of Cassandra."""
 
 
 class CassandraCollector:

@@ -7,8 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from seawall.catalog import SeawallError
-
+from .errors import AnswerError
 from .kept_socket import Address, KeptSocket
 from .probe_deadline import BoundSocket, Deadline
 
@@ -40,10 +39,6 @@ _OTHERS: Final[Mapping[int, Callable[[bytes], str]]] = {
     **dict.fromkeys((0x0C, 0x0F), lambda data: str(uuid.UUID(bytes=data))),
     0x10: lambda data: str(ipaddress.ip_address(data)),
 }
-
-
-class AnswerError(SeawallError):
-    """The server answered as Cassandra does not, or lets nobody in."""
 
 
 class CqlClient:

@@ -9,10 +9,9 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
 from .celery_metrics import QUEUE_METRICS, TASK_METRICS, WORKER_METRICS
 from .declaration import gauge
+from .errors import AnswerError, BadUrlError, MissingPackageError
 from .kinds import Kind, Target
 
 if TYPE_CHECKING:
@@ -25,18 +24,6 @@ _OPTIONS: Final = frozenset({"queues", "silence", "ca"})
 _SILENCE: Final = 60.0  # seconds
 _WAIT: Final = 5.0  # seconds that one wait for the broker takes at most
 _QUEUE: Final = "celery"  # what Celery calls it where nobody says
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of a broker of Celery's."""
-
-
-class BrokerError(SeawallError):
-    """The broker does not answer."""
-
-
-class MissingPackageError(SeawallError):
-    """kombu or a client of the broker is not installed."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +45,13 @@ class CeleryCollector:
         self._listener = listener
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families; raise BrokerError."""
+        """Yield the families; raise AnswerError."""
         from .celery_broker.listener import NoAnswerError
 
         try:
             yield from self._listener.ask()
         except NoAnswerError as error:
-            raise BrokerError(str(error)) from None
+            raise AnswerError(str(error)) from None
 
     def interrupt(self) -> None:
         """End the wait of whoever asks."""
@@ -105,7 +92,7 @@ def connect(target: Target) -> CeleryCollector:
         from .celery_broker.listener import Listener
         from .celery_broker.sockets import connection
     except ImportError:
-        raise MissingPackageError('kombu is not installed: pip install "seawall[celery]"') from None
+        raise MissingPackageError("celery", "kombu and a client of the broker", "celery") from None
 
     opening = partial(connection, broker.url, broker.scheme, broker.host, broker.ca, _WAIT)
     return CeleryCollector(Listener(opening, broker.queues, broker.silence))

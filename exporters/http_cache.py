@@ -10,6 +10,7 @@ from prometheus_client import Metric
 from seawall.catalog import SeawallError
 
 from .declaration import MetricInfo, gauge
+from .errors import BadUrlError
 from .http_cache_counters import COUNTERS, VERSION
 from .http_cache_counters import UP as VARNISH_UP
 from .http_cache_nginx import NGINX_METRICS, nginx
@@ -20,10 +21,6 @@ from .probe_deadline import Deadline
 
 UP: Final = gauge("http_cache_up", "", "1 if the cache answered, else 0.")
 _SHARE: Final = 0.3  # of the time that reading the log may take; the rest of it waits for the next probe
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of a cache."""
 
 
 class Engine(Protocol):

@@ -8,9 +8,8 @@ from urllib.parse import SplitResult, parse_qs
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
 from .declaration import counter, gauge
+from .errors import AnswerError
 from .kept_socket import Address
 from .kinds import Target
 from .probe_deadline import Deadline
@@ -37,10 +36,6 @@ _MOST_LINES: Final = 5  # one more than there are
 _PORTS: Final = {"nginx": 80, "nginxs": 443}
 
 
-class NginxAnswerError(SeawallError):
-    """What answers is no stub_status page."""
-
-
 class Nginx:
     """Asks one page, over a new connection each time; it needs to be among those that the page allows."""
 
@@ -50,16 +45,16 @@ class Nginx:
         self._pages, self._path, self._timeout = pages, path, timeout
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families; raise OSError, AnswerError, NginxAnswerError."""
+        """Yield the families; raise OSError, AnswerError."""
         try:
             body = "\n".join(islice(self._pages.lines(self._path, Deadline(self._timeout)), _MOST_LINES))
         except PageError as error:
-            raise NginxAnswerError(f"the page answers {error.status}; write its path in the url") from None
+            raise AnswerError(f"the page answers {error.status}; write its path in the url") from None
         finally:
             self.close()  # one that is kept would be among the connections that it tells of
         found = _PAGE.fullmatch(body)
         if found is None:
-            raise NginxAnswerError("the page is not one of stub_status")
+            raise AnswerError("the page is not one of stub_status")
         for name, family in _FAMILIES.items():
             yield family.value(float(found[name]))
 

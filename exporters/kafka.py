@@ -6,8 +6,9 @@ from typing import Final
 
 from prometheus_client import Metric
 
+from .errors import AnswerError
 from .kafka_age import Found, Partition, Position, ages
-from .kafka_client import AnswerError, Cluster, connector
+from .kafka_client import Cluster, connector
 from .kafka_groups import MOST_GROUPS, MOST_READERS, MOST_ROWS, Groups, Lag, Reader, furthest, lags, read_groups
 from .kafka_groups import families as group_families
 from .kafka_metrics import BROKER_INFO, BROKERS, METRICS, UP

@@ -6,8 +6,7 @@ from concurrent.futures import wait as done
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from seawall.catalog import SeawallError
-
+from .errors import AnswerError, BadUrlError, MissingPackageError
 from .kafka_age import Found, Partition
 from .kinds import Target
 from .probe_deadline import Deadline
@@ -23,18 +22,6 @@ _FILES: Final = {"ca": "ssl.ca.location", "cert": "ssl.certificate.location", "k
 _SLICE: Final = 0.05
 _SHARE: Final = 0.4
 """Of the time that is left, how much one question takes that not all brokers may answer."""
-
-
-class MissingPackageError(SeawallError):
-    """confluent-kafka is not installed."""
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of Kafka."""
-
-
-class AnswerError(SeawallError):
-    """The cluster did not answer as Kafka does, or refused."""
 
 
 class Cluster:
@@ -146,9 +133,7 @@ def connector(target: Target) -> Callable[[], Cluster]:
     try:
         import confluent_kafka  # noqa: F401
     except ImportError:
-        raise MissingPackageError(
-            'probing a kafka service needs confluent-kafka; run: pip install "seawall[kafka]"'
-        ) from None
+        raise MissingPackageError("kafka", "confluent-kafka", "kafka") from None
     return lambda: Cluster(settings)
 
 

@@ -6,15 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from seawall.catalog import SeawallError
-
+from .errors import BadUrlError
 from .probe_deadline import BoundSocket, Deadline
 
 T = TypeVar("T")
-
-
-class BadCertificatesError(SeawallError):
-    """The file of the authorities' certificates cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class KeptSocket:
     def ask(self, question: Callable[[BoundSocket], T], deadline: Deadline) -> T:
         """Return what *question* does; it is asked again over a new connection where the server had ended the kept one.
 
-        Raise OSError, BadCertificatesError, and what *question* and *greet* raise.
+        Raise OSError, BadUrlError, and what *question* and *greet* raise.
         """
         if self._socket is not None:
             try:
@@ -70,4 +65,4 @@ def _trusting(ca: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca or None)
     except OSError as error:
-        raise BadCertificatesError(f"the url's ca cannot be read: {error.strerror or error}") from None
+        raise BadUrlError(f"the url's ca cannot be read: {error.strerror or error}") from None

@@ -7,9 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
 from .declaration import gauge
+from .errors import AnswerError, BadUrlError
 from .kept_socket import Address, KeptSocket
 from .kinds import Kind, Target
 from .memcached_stats import QUERIES, STATS_METRICS, Stats
@@ -21,14 +20,6 @@ _PORT: Final = 11211
 _LONGEST_LINE: Final = 4096  # bytes
 _MOST_LINES: Final = 10_000
 _REFUSALS: Final = (b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR")
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of Memcached."""
-
-
-class AnswerError(SeawallError):
-    """The server answered as Memcached does not, or lets nobody in."""
 
 
 class MemcachedCollector:

@@ -7,11 +7,12 @@ from typing import Final
 from prometheus_client import Metric
 
 from .declaration import Labels, gauge
+from .errors import AnswerError
 from .kinds import Kind, Target
 from .mongodb_databases import DATABASE_METRICS, LONG, databases, operations
 from .mongodb_fields import SERVER_METRICS, Document, inner, number, server_status
 from .mongodb_replica_set import REPLICA_SET_METRICS, config, oplog, oplog_stats, status
-from .mongodb_session import AnswerError, Session, session
+from .mongodb_session import Session, session
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .redaction import instance
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from seawall.catalog import SeawallError
+from .errors import BadUrlError, MissingPackageError
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -14,18 +14,6 @@ _log: Final = logging.getLogger(__name__)
 _HEARTBEAT: Final = 60_000  # milliseconds: pymongo's own look at the server, beside the probes
 _FAREWELL: Final = 0.05  # seconds: at the end pymongo tells the server which sessions are over
 Document = Mapping[str, Any]
-
-
-class MissingPackageError(SeawallError):
-    """pymongo is not installed."""
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of a single MongoDB."""
-
-
-class AnswerError(SeawallError):
-    """The server answers as MongoDB does not, or tells this user nothing."""
 
 
 class Session:
@@ -115,9 +103,7 @@ def session(url: str, timeout: float, where: str) -> Session:
         from pymongo.errors import PyMongoError
         from pymongo.uri_parser import parse_uri
     except ImportError:
-        raise MissingPackageError(
-            'probing a mongodb service needs pymongo; run: pip install "seawall[mongodb]"'
-        ) from None
+        raise MissingPackageError("mongodb", "pymongo", "mongodb") from None
     logging.getLogger("pymongo").setLevel(logging.WARNING)  # what it says besides holds answers, and what they repeat
     milliseconds = round(timeout * 1000)
     try:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from seawall.catalog import SeawallError
-
 from .declaration import MetricInfo, gauge
+from .errors import BadUrlError, ConnectError, MissingPackageError
 from .kinds import Kind, Target
 from .mysql_innodb import INNODB_QUERIES
 from .mysql_query import Query
@@ -36,24 +35,12 @@ _OPTIONS: Final = frozenset({"ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"})
 _REFUSED: Final = ("mysql_clear_password", "mysql_old_password", "dialog")
 
 
-class MissingPackageError(SeawallError):
-    """PyMySQL is not installed."""
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of MySQL."""
-
-
-class ConnectError(SeawallError):
-    """The server cannot be reached, or lets nobody in."""
-
-
 def connect(target: Target) -> MysqlCollector:
     """Return a collector that connects at the first question. Raise MissingPackageError, BadUrlError."""
     try:
         import pymysql  # noqa: F401
     except ImportError:
-        raise MissingPackageError('probing a mysql service needs PyMySQL; run: pip install "seawall[mysql]"') from None
+        raise MissingPackageError("mysql", "PyMySQL", "mysql") from None
     url, options = _parts(target.url)
     address = (url.hostname or "", url.port or _PORT)
     password = unquote(url.password or "")

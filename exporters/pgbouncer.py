@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
 from .declaration import gauge
+from .errors import AnswerError, BadUrlError
 from .kinds import Kind, Target
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .pgbouncer_tables import READERS, TABLE_METRICS, TABLES, Row
@@ -26,14 +25,6 @@ UP: Final = gauge("pgbouncer_up", "", "1 if the server answered, else 0.")
 _CONSOLE: Final = "pgbouncer"
 _PORT: Final = "6432"
 _SCHEMES: Final = ("pgbouncer://", "postgresql://", "postgres://")
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of PgBouncer's console."""
-
-
-class AnswerError(SeawallError):
-    """What answers is not PgBouncer's console."""
 
 
 class PgbouncerCollector(KeptConnection):

@@ -3,9 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from seawall.catalog import SeawallError
-
 from .declaration import MetricInfo, gauge
+from .errors import BadUrlError
 from .kinds import Kind, Target
 from .postgres_connection import connected, require_psycopg
 from .postgres_databases import DATABASE_QUERIES
@@ -31,10 +30,6 @@ QUERIES: Final[tuple[Query, ...]] = (
 METRICS: Final[tuple[MetricInfo, ...]] = (UP, *(info for query in QUERIES for info in query.families.values()))
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of PostgreSQL."""
 
 
 def connect(target: Target) -> PostgresCollector:

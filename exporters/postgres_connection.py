@@ -8,20 +8,12 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from seawall.catalog import SeawallError
+from .errors import ConnectError, MissingPackageError
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 _ROLE: Final = re.compile(r'\b(user|role) "[^"]*"')
-
-
-class MissingPackageError(SeawallError):
-    """psycopg is not installed."""
-
-
-class ConnectError(SeawallError):
-    """The server cannot be reached, or lets nobody in."""
 
 
 class KeptConnection:
@@ -68,9 +60,7 @@ def require_psycopg(kind: str) -> None:
     try:
         import psycopg  # noqa: F401
     except ImportError:
-        raise MissingPackageError(
-            f'probing a {kind} service needs psycopg; run: pip install "seawall[postgres]"'
-        ) from None
+        raise MissingPackageError(kind, "psycopg", "postgres") from None
 
 
 def connected(parameters: Mapping[str, Any]) -> "Connection[Any]":

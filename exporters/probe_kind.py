@@ -7,8 +7,9 @@ from urllib.parse import SplitResult
 
 from prometheus_client import Metric
 
-from seawall.catalog import Probe, SeawallError
+from seawall.catalog import Probe
 
+from .errors import BadUrlError
 from .kinds import FailedProbeError, Kind, Target
 from .probe_connection import Attempt, ProbeFailedError
 from .probe_deadline import BoundSocket, Deadline
@@ -26,10 +27,6 @@ _BY_SCHEME: Final[Mapping[str, Callable[[Attempt, SplitResult], None]]] = {
     "tls": probe_tcp,
     "dns": probe_dns,
 }
-
-
-class BadUrlError(SeawallError):
-    """The service's url is none that can be probed."""
 
 
 class ProbeCollector:

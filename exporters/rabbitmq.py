@@ -7,15 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
 from .declaration import Labels, gauge
+from .errors import AnswerError, BadUrlError
 from .kept_socket import Address
 from .kinds import Kind, Target
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .probe_deadline import Deadline
 from .rabbitmq_metrics import NODE_METRICS, QUEUE_METRICS, Values, read
-from .web_pages import AnswerError, PageError, Pages, Site, basic
+from .web_pages import PageError, Pages, Site, basic
 
 UP: Final = gauge("rabbitmq_up", "", "1 if the plugin answered, else 0.")
 LIMIT: Final = 200
@@ -26,10 +25,6 @@ _MOST_SERIES: Final = 1000  # of a family that is not the queues'
 _PORTS: Final = {"rabbitmq": 15692, "rabbitmqs": 15691}
 _NODE: Final = "/metrics"
 _QUEUES: Final = "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count"
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of RabbitMQ's plugin."""
 
 
 class RabbitmqCollector:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Metric
 
-from seawall.catalog import SeawallError
-
 from .declaration import gauge
+from .errors import BadUrlError, MissingPackageError
 from .kinds import Kind, Target
 from .own import QUERY_SUCCESS
 from .redis_info import INFO_METRICS, families, number, parse
@@ -32,14 +31,6 @@ _CLUSTER: Final = {
     "cluster_stats_messages_sent": gauge("redis_cluster_messages_sent_total", "", "Messages sent to other nodes."),
     "cluster_stats_messages_received": gauge("redis_cluster_messages_received_total", "", "Messages of other nodes."),
 }
-
-
-class MissingPackageError(SeawallError):
-    """redis-py is not installed."""
-
-
-class BadUrlError(SeawallError):
-    """The service's url is not one of Redis."""
 
 
 class RedisCollector:
@@ -88,7 +79,7 @@ def connect(target: Target) -> RedisCollector:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
     except ImportError:
-        raise MissingPackageError('probing a redis service needs redis-py; run: pip install "seawall[redis]"') from None
+        raise MissingPackageError("redis", "redis-py", "redis") from None
     try:
         client = Redis.from_url(
             target.url,

@@ -9,15 +9,12 @@ from urllib.parse import SplitResult, unquote
 
 from seawall.catalog import SeawallError
 
+from .errors import AnswerError
 from .kept_socket import Address, KeptSocket
 from .probe_deadline import BoundSocket, Deadline
 
 _LONGEST: Final = 64 * 2**20  # bytes of one page: 50,000 queues take 20 MiB
 _LONGEST_LINE: Final = 8192
-
-
-class AnswerError(SeawallError):
-    """The server answers with what is no page, or lets nobody in."""
 
 
 class PageError(SeawallError):

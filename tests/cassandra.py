@@ -13,7 +13,8 @@ import pytest
 from cql import Session
 from servers import eventually, free_port, process
 
-from seawall.exporters.cassandra_cql import AnswerError, CqlClient, Row, rows
+from seawall.exporters.cassandra_cql import CqlClient, Row, rows
+from seawall.exporters.errors import AnswerError
 from seawall.exporters.kept_socket import Address
 from seawall.exporters.probe_deadline import Deadline
 

@@ -14,9 +14,6 @@ from cql import Said, error, frame, node, rows, string
 from outside import Behaviour, authority, hang, tcp
 from servers import Scrape, StartExporter
 
-from seawall.exporters.cassandra import BadUrlError, connect
-from seawall.exporters.kinds import Target
-
 LOCAL: Final = {"cluster_name": "shop", "data_center": "dc1", "rack": "r1", "release_version": "5.0.6", "schema_version": "a"}  # fmt: skip
 HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
 LATENCY: Final = {"keyspace_name": "shop", "table_name": "orders", "count": 7, "p50th_ms": 0.5, "p99th_ms": 2.0}
@@ -270,14 +267,6 @@ def test_what_a_server_says_of_a_refusal_is_logged_in_one_line(
         assert 0 == value(probe(start_exporter, refuse(code)), "cassandra_up")
     assert "the server does not speak version 4 of CQL's protocol: Invalid or unsupported" in caplog.text
     assert "the server refuses (code 0x1001): Invalid or unsupported" in caplog.text
-
-
-@pytest.mark.parametrize("url", ["redis://a:1", "cassandra://", "cassandra://a/shop", "a:9042", "cassandra://a?x=1"])
-def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None:
-    """Whatever is in it."""
-    with pytest.raises(BadUrlError) as told_so:
-        connect(Target(url, 1))
-    assert "shop" not in str(told_so.value)
 
 
 def _peers(count: int, **more: object) -> list[dict[str, object]]:

@@ -26,9 +26,6 @@ from outside import Behaviour, authority, hang, tcp
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, parse
 
 from seawall.exporters import inventory, kafka
-from seawall.exporters.kafka import connect
-from seawall.exporters.kafka_client import BadUrlError
-from seawall.exporters.kinds import Target
 
 RECORDING: Final = Path(__file__).parent / "recordings/kafka_exporter.txt"
 OUR_OWN: Final = {
@@ -313,22 +310,3 @@ def test_a_hostile_server_is_down_within_the_deadline(
         assert [0, 0] == [value(scrape, "kafka_up"), value(scrape, "seawall_probe_success")]
     eventually(lambda: "probe of mq failed" in caplog.text)
     assert "hunter2" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://a:9092",
-        "kafka://",
-        "kafka://a/topic",
-        "kafka://a?password=secret",
-        "kafka://secret:secret@a?mechanism=GSSAPI",
-        "kafka://a?ca=/secret.pem",
-        "a:9092",
-    ],
-)
-def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None:
-    """Whatever is in it."""
-    with pytest.raises(BadUrlError) as told:
-        connect(Target(url, 1))
-    assert "secret" not in str(told.value)

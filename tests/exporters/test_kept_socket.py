@@ -10,7 +10,8 @@ import pytest
 from outside import Authority, authority, hang, tcp
 from servers import eventually
 
-from seawall.exporters.kept_socket import Address, BadCertificatesError, KeptSocket
+from seawall.exporters.errors import BadUrlError
+from seawall.exporters.kept_socket import Address, KeptSocket
 from seawall.exporters.probe_deadline import BoundSocket, Deadline
 
 
@@ -97,7 +98,7 @@ def test_whoever_is_not_who_is_asked_hears_nothing(
     """Of another authority, of another name; or nobody knows whom to trust."""
     files = {"trusted": trusted.file, "others": others.file, "key": trusted.folder / "ca.key"}
     address = Address(host, secured, tls=True, ca=ca.format_map(files))
-    with closing(KeptSocket(address)) as kept, pytest.raises((OSError, BadCertificatesError), match=said):
+    with closing(KeptSocket(address)) as kept, pytest.raises((OSError, BadUrlError), match=said):
         say(b"a", kept)
 
 
@@ -106,7 +107,12 @@ def test_who_waits_for_a_handshake_is_woken() -> None:
     with tcp(hang) as port, ThreadPoolExecutor() as pool:
         kept = KeptSocket(Address("127.0.0.1", port, tls=True))
         waiting = pool.submit(say, b"a", kept, 600)
+
+        def is_woken() -> bool:
+            kept.close()
+            return waiting.done()
+
         eventually(lambda: kept._socket is not None, 60)
-        eventually(lambda: bool(kept.close()) or waiting.done(), 60)
+        eventually(is_woken, 60)
         with pytest.raises(OSError, match=r"."):
             waiting.result()

@@ -15,8 +15,6 @@ from outside import Behaviour, hang, tcp
 from servers import RunningExporter, Scrape, StartExporter, free_port, parse
 
 from seawall.exporters import inventory
-from seawall.exporters.kinds import Target
-from seawall.exporters.memcached import BadUrlError, connect
 
 RECORDING: Final = Path(__file__).parent / "recordings/memcached_exporter.txt"
 # What the page of the reference says of each.
@@ -175,13 +173,3 @@ def test_what_a_server_refuses_or_garbles_is_missing_alone(start_exporter: Start
         dict(labels)["query"]: found for (_, labels), found in scrape["seawall_probe_query_success"].samples.items()
     }
     assert {"stats": 1, "stats settings": 1, "stats items": 1, "stats slabs": 0} == refused
-
-
-@pytest.mark.parametrize(
-    "url", ["redis://a:1", "memcached://", "memcached://a/path", "memcached://us%20er:x@a", "a:11211"]
-)
-def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None:
-    """Whatever is in it."""
-    with pytest.raises(BadUrlError) as told:
-        connect(Target(url, 1))
-    assert "path" not in str(told.value)

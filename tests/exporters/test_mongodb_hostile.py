@@ -1,7 +1,6 @@
 """Servers that take MongoDB's place and hang, lie, refuse a part or repeat secrets: each probe ends in time."""
 
 import logging
-import sys
 import threading
 import time
 from typing import Any
@@ -13,7 +12,6 @@ from servers import StartExporter, eventually
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.mongodb import connect
-from seawall.exporters.mongodb_session import BadUrlError, MissingPackageError
 
 from .test_mongodb import value, values
 from .test_postgres_hostile import HEADERS, PASSWORD, drip
@@ -135,28 +133,3 @@ def test_who_lets_go_of_a_server_that_is_gone_does_not_wait_for_it() -> None:
     start = time.monotonic()
     collector.close()
     assert time.monotonic() - start < 5
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://orders:6379",
-        "mongodb://a:27017,b:27017/?replicaSet=rs1",
-        "mongodb+srv://user:hunter2@orders.example",
-        "mongodb://user:hunter2@orders:27017/?readPreference=hunter2",
-        "mongodb://user:hunter2:x@orders",
-        "mongodb://",
-    ],
-)
-def test_a_url_of_something_else_is_refused_with_an_example(url: str) -> None:
-    """The sentence says what to write, and nothing of the url."""
-    with pytest.raises(BadUrlError, match=r"mongodb://user:\$\{VARIABLE\}@host:27017") as raised:
-        connect(Target(url, 1))
-    assert "hunter2" not in str(raised.value)
-
-
-def test_without_pymongo_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The optional package is named with the command that installs it."""
-    monkeypatch.setitem(sys.modules, "pymongo", None)
-    with pytest.raises(MissingPackageError, match=r'a mongodb service .* pip install "seawall\[mongodb\]"'):
-        connect(Target("mongodb://orders", 1))

@@ -3,7 +3,6 @@
 import logging
 import socket
 import struct
-import sys
 from threading import Event
 from typing import Final
 
@@ -11,8 +10,7 @@ import pytest
 from outside import Behaviour, hang, tcp
 from servers import RunningExporter, StartExporter, eventually, free_port
 
-from seawall.exporters.kinds import Target
-from seawall.exporters.mysql import QUERIES, BadUrlError, MissingPackageError, connect
+from seawall.exporters.mysql import QUERIES
 from seawall.exporters.mysql_query import Server
 
 from .test_redis_hostile import close, garble, probe_threads, value
@@ -157,35 +155,6 @@ def test_a_server_that_asks_for_the_password_as_it_is_gets_nothing(
     assert value(page, "mysql_up") == 0
     assert [b""] == SENT
     assert "give the user another way to log in" in caplog.text
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://user@orders-db:3306",
-        "mysql://orders-db:3306",
-        "mysql://user@orders-db:3306/?no_such_option=hunter2",
-        "mysql://user@orders-db:3306/?ssl-mode=hunter2",
-    ],
-)
-def test_a_url_of_another_system_is_refused_with_an_example(url: str) -> None:
-    """The sentence says what to write, and nothing of the url."""
-    with pytest.raises(BadUrlError, match=r"mysql://user:\$\{VARIABLE\}@host:3306/") as raised:
-        connect(Target(url, 1))
-    assert "hunter2" not in str(raised.value)
-
-
-def test_a_file_of_the_url_that_is_not_there_is_told_without_the_url() -> None:
-    """The reason is the system's."""
-    with pytest.raises(BadUrlError, match=r"ssl-ca, ssl-cert or ssl-key cannot be read: No such file"):
-        connect(Target("mysql://user:hunter2@orders-db/?ssl-mode=VERIFY_CA&ssl-ca=/none", 1))
-
-
-def test_without_pymysql_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The optional package is named with the command that installs it."""
-    monkeypatch.setitem(sys.modules, "pymysql", None)
-    with pytest.raises(MissingPackageError, match=r'pip install "seawall\[mysql\]"'):
-        connect(Target("mysql://user@orders-db:3306", 1))
 
 
 @pytest.mark.parametrize("told", ["", "garbage", "99.0.0-MariaDB", "5.5.5-10.4.34-MariaDB", "8.0.11", "9.9.9-cloud"])

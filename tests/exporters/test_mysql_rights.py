@@ -12,8 +12,9 @@ from mysql import RIGHTS, MysqlServer, StartMysql
 from outside import authority
 from servers import RunningExporter, Scrape, StartExporter, eventually
 
+from seawall.exporters.errors import ConnectError
 from seawall.exporters.kinds import Target
-from seawall.exporters.mysql import QUERIES, ConnectError, connect
+from seawall.exporters.mysql import QUERIES, connect
 from seawall.exporters.mysql_query import LIMIT
 from seawall.exporters.mysql_statements import SESSIONS
 

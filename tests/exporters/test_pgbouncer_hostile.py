@@ -3,7 +3,6 @@
 import logging
 import socket
 import struct
-import sys
 from threading import Event
 
 import pytest
@@ -11,8 +10,7 @@ from outside import Behaviour, hang, tcp
 from servers import StartExporter, eventually
 
 from seawall.exporters.kinds import Target
-from seawall.exporters.pgbouncer import BadUrlError, connect
-from seawall.exporters.postgres_connection import MissingPackageError
+from seawall.exporters.pgbouncer import connect
 
 from .test_pgbouncer import value
 from .test_postgres_hostile import (
@@ -102,29 +100,7 @@ def test_what_a_console_refuses_is_missing_alone(
     assert 1 == caplog.text.count("refuses SHOW CONFIG: admin access needed")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "redis://bouncer:6432",
-        "pgbouncer://bouncer:6432/orders",
-        "postgresql://bouncer:6432/?no_such_option=hunter2",
-    ],
-)
-def test_a_url_of_something_else_is_refused_with_an_example(url: str) -> None:
-    """The sentence says what to write, and nothing of the url."""
-    with pytest.raises(BadUrlError, match=r"pgbouncer://user:\$\{VARIABLE\}@host:6432") as raised:
-        connect(Target(url, 1))
-    assert "hunter2" not in str(raised.value)
-
-
 @pytest.mark.parametrize("url", ["pgbouncer://bouncer", "postgresql://bouncer:6432/pgbouncer", "postgres://bouncer"])
 def test_both_schemes_are_known(url: str) -> None:
     """pgbouncer_exporter's own connection string works as it is."""
     connect(Target(url, 1)).close()
-
-
-def test_without_psycopg_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The optional package is named with the command that installs it."""
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MissingPackageError, match=r'a pgbouncer service .* pip install "seawall\[postgres\]"'):
-        connect(Target("pgbouncer://bouncer", 1))

@@ -3,7 +3,6 @@
 import logging
 import socket
 import struct
-import sys
 from collections.abc import Iterator
 from threading import Event
 
@@ -13,9 +12,7 @@ from outside import Behaviour, hang, tcp
 from postgres import PostgresServer, StartPostgres
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port
 
-from seawall.exporters.kinds import Target
-from seawall.exporters.postgres import QUERIES, BadUrlError, connect
-from seawall.exporters.postgres_connection import MissingPackageError
+from seawall.exporters.postgres import QUERIES
 from seawall.exporters.postgres_query import LIMIT
 
 from .test_redis_hostile import close, garble, probe_threads, value
@@ -125,21 +122,6 @@ def test_a_password_that_a_server_repeats_is_not_told(
     assert "is wrong for user" in caplog.text
     assert "hunter2" not in caplog.text + repr(page)
     assert "somebody" not in caplog.text + repr(page)
-
-
-@pytest.mark.parametrize("url", ["redis://orders-db:5432", "postgresql://orders-db:5432/?no_such_option=hunter2"])
-def test_a_url_of_another_system_is_refused_with_an_example(url: str) -> None:
-    """The sentence says what to write, and nothing of the url."""
-    with pytest.raises(BadUrlError, match=r"postgresql://user:\$\{VARIABLE\}@host:5432/database") as raised:
-        connect(Target(url, 1))
-    assert "hunter2" not in str(raised.value)
-
-
-def test_without_psycopg_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The optional package is named with the command that installs it."""
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MissingPackageError, match=r'pip install "seawall\[postgres\]"'):
-        connect(Target("postgresql://orders-db:5432", 1))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from servers import eventually, free_port
 from seawall.catalog import Probe
 from seawall.exporters.dns_message import BadMessageError, question, read
 from seawall.exporters.kinds import FailedProbeError, Target
-from seawall.exporters.probe_kind import BadUrlError, connect
+from seawall.exporters.probe_kind import connect
 
 SECONDS: Final = 1.0
 LONG_AGO: Final = 5.0  # beyond which a probe of a second hangs
@@ -207,10 +207,3 @@ def test_any_bytes_are_a_message_of_dns_or_none(data: bytes) -> None:
             read(message)
         except BadMessageError:
             continue
-
-
-@pytest.mark.parametrize("url", ["ftp://x", "http://", "tcp://x", "tls://x", "dns://"])
-def test_a_url_that_cannot_be_probed_says_what_can(url: str) -> None:
-    """It comes from a variable, else the catalog would have said so."""
-    with pytest.raises(BadUrlError, match="url"):
-        connect(Target(url, SECONDS))

@@ -16,7 +16,7 @@ from servers import RunningExporter, Scrape, StartExporter, eventually, free_por
 
 from seawall.exporters import inventory
 from seawall.exporters.kinds import Target
-from seawall.exporters.rabbitmq import LIMIT, BadUrlError, connect
+from seawall.exporters.rabbitmq import LIMIT, connect
 from seawall.exporters.rabbitmq_metrics import NODE_METRICS, QUEUE_METRICS, read
 
 QUEUES: Final = "/detailed?family=queue_coarse_metrics&family=queue_consumer_count"
@@ -291,17 +291,3 @@ def test_series_of_each_object_become_the_sum_that_is_declared() -> None:
     lines += ['rabbitmq_identity_info{rabbitmq_node="a\\"b\\\\c\\nd",rabbitmq_cluster="e"f"} 1', "odd", "odd{ 1"]
     found = {info.name: values for info, values in read(lines, NODE_METRICS).items() if values}
     assert {"rabbitmq_queue_messages": {(): 3.0}, "rabbitmq_identity_info": {('a"b\\c\nd', 'e"f', ""): 1.0}} == found
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("http://a:15692", "rabbitmq://", "rabbitmq://a/x y", "rabbitmq://a?secret=1", "a:15692"),
-        *("rabbitmq://a?ca=/secret.pem", "rabbitmqs://a?ca=/b.pem&secret=1"),
-    ],
-)
-def test_a_url_of_something_else_is_refused_without_showing_it(url: str) -> None:
-    """Whatever is in it."""
-    with pytest.raises(BadUrlError) as told:
-        connect(Target(url, 1))
-    assert "secret" not in str(told.value)

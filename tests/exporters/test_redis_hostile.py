@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from threading import Event, Thread
@@ -10,9 +9,6 @@ from threading import Event, Thread
 import pytest
 from outside import Behaviour, hang, tcp
 from servers import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port
-
-from seawall.exporters.kinds import Target
-from seawall.exporters.redis import BadUrlError, MissingPackageError, connect
 
 
 def drip(client: socket.socket, stop: Event) -> None:
@@ -219,21 +215,3 @@ def test_a_user_without_rights_for_info_is_down(start_exporter: StartExporter, s
     real.cli("acl", "setuser", "none", "on", ">enough", "-@all", "+ping")
     exporter = start_exporter({"cache": f"redis://none:${{P}}@127.0.0.1:{real.port}"}, {"P": "enough"})
     assert value(exporter.scrape("/probe?service=cache"), "redis_up") == 0
-
-
-def test_a_url_of_another_system_is_refused_with_an_example() -> None:
-    """The sentence says what to write."""
-    with pytest.raises(BadUrlError, match=r"redis://user:\$\{VARIABLE\}@host:6379"):
-        connect(Target("postgres://orders-db:5432", 1))
-
-
-def test_without_redis_py_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The optional package is named with the command that installs it."""
-    monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(MissingPackageError, match=r'pip install "seawall\[redis\]"'):
-        connect(Target("redis://cache:6379", 1))
-
-
-def test_a_target_does_not_show_its_url() -> None:
-    """An accidental print tells no password."""
-    assert "hunter2" not in repr(Target("redis://:hunter2@cache:6379", 1))
