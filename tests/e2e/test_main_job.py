@@ -1,21 +1,26 @@
-"""The main job on real servers: a fault in the running shop pages the inbox, its runbook opens, and it heals."""
+"""The main job on real servers: a fault in the running shop pages the inbox, its runbook opens, and it heals.
+
+The tests are steps of one story, in the order in which they stand.
+"""
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import free_port
 
 ROOT = Path(__file__).parents[2]
-PORTS = {"prometheus": 29090, "alertmanager": 29093, "exporter": 29879, "portal": 28800}
-SHOP = {"8001": "28001", "8002": "28002", "9464": "29464", "9465": "29465", "9466": "29466", "9467": "29467"}
+PORTS = {name: free_port() for name in ("prometheus", "alertmanager", "exporter", "portal")}
+MOVED = {usual: free_port() for usual in ("8001", "8002", "9464", "9465", "9466", "9467")} | {"9879": PORTS["exporter"]}
 PORTAL = f"http://localhost:{PORTS['portal']}"
 
 
@@ -48,7 +53,7 @@ def eventually(find: Callable[[], Any], seconds: float) -> Any:
 
 def moved(text: str) -> str:
     """Return a file of the example with its ports moved away from the usual ones."""
-    return re.sub(r"\b(8001|8002|946[4-7]|9879)\b", lambda port: {**SHOP, "9879": "29879"}[port[0]], text)
+    return re.sub(rf"\b({'|'.join(MOVED)})\b", lambda port: str(MOVED[port[0]]), text)
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +86,24 @@ def page() -> dict[str, Any] | None:
     return next((each for each in mine if each["labels"].get("slo") == "availability"), None)
 
 
+def rewrite(file: Path, words: Mapping[str, str]) -> None:
+    """Replace *words* in a rendered file, where each has to be."""
+    text = file.read_text()
+    for old, new in words.items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
+def pids(state: Path) -> dict[str, int]:
+    """Return the id of each process of the stack, by its name."""
+    return {each["name"]: each["pid"] for each in json.loads(seawall(state, "status", "--json"))["processes"]}
+
+
 @pytest.mark.e2e
-@pytest.mark.timeout(900)
-def test_a_fault_pages_the_inbox_and_healing_resolves_it(stack: Path) -> None:
-    """Half of the requests fail; within three minutes the page is in the inbox; healed, it says how long it took."""
+@pytest.mark.timeout(600)
+def test_a_fault_pages_the_inbox(stack: Path) -> None:
+    """Half of the requests fail; within three minutes the page is in the inbox, with all that its reader needs."""
     prometheus = f"http://localhost:{PORTS['prometheus']}/api/v1/query?query="
     eventually(lambda: json.loads(get(prometheus + "slo:total:rate5m"))["data"]["result"], 120)
     assert page() is None
@@ -103,19 +122,6 @@ def test_a_fault_pages_the_inbox_and_healing_resolves_it(stack: Path) -> None:
     assert "<svg" in runbook
     assert "slo:burn_rate:ratio{" in runbook.replace("&#34;", '"').replace("&quot;", '"')
 
-    seawall(stack, "demo", "heal")
-    fast = ("SloErrorBudgetBurn", "1h")
-    healed = eventually(
-        lambda: [
-            each
-            for each in alerts(service="storefront", state="resolved")
-            if (each["alertname"], each["labels"].get("window")) == fast
-        ],
-        600,
-    )
-    assert healed[0]["duration_seconds"] > 0
-    assert "resolved" in get(f"{PORTAL}/alerts").lower() or "took" in get(f"{PORTAL}/alerts").lower()
-
 
 @pytest.mark.e2e
 def test_every_rule_of_the_shop_is_evaluated_without_an_error(stack: Path) -> None:
@@ -130,12 +136,38 @@ def test_every_rule_of_the_shop_is_evaluated_without_an_error(stack: Path) -> No
 @pytest.mark.e2e
 def test_a_second_up_changes_nothing(stack: Path) -> None:
     """The stack that runs is left alone, and says so."""
-    before = json.loads(seawall(stack, "status", "--json"))
+    before = pids(stack)
     folder = stack.parent
     ports = [word for name, port in PORTS.items() for word in ("--port", f"{name}={port}")]
     arguments = [str(folder / "catalog.yaml"), "--processes", str(folder / "processes.yaml"), "--no-check", *ports]
     said = seawall(stack, "up", *arguments)
-    after = json.loads(seawall(stack, "status", "--json"))
 
     assert "already" in said.lower() or "nothing" in said.lower()
-    assert [each["pid"] for each in before["processes"]] == [each["pid"] for each in after["processes"]]
+    assert before == pids(stack)
+
+
+@pytest.mark.e2e
+def test_healing_resolves_the_page(stack: Path) -> None:
+    """The inbox says how long it took.
+
+    The errors leave the window of five minutes that the page looks at after five minutes, as the rules' proofs say; the
+    rest of the way is the same where it is half a minute, looked at more often.
+    """
+    often = {'interval: "30s"': 'interval: "5s"'}
+    for file in (stack / "build/prometheus/rules").glob("*"):
+        rewrite(file, often | ({"[5m]": "[30s]"} if file.name.startswith("_shared-http") else {}))
+    scrapes = {'scrape_interval: "15s"': 'scrape_interval: "5s"', 'scrape_timeout: "10s"': 'scrape_timeout: "5s"'}
+    rewrite(stack / "build/prometheus/prometheus.yml", scrapes)
+    os.kill(pids(stack)["prometheus"], signal.SIGHUP)
+    seawall(stack, "demo", "heal")
+    fast = ("SloErrorBudgetBurn", "1h")
+    healed = eventually(
+        lambda: [
+            each
+            for each in alerts(service="storefront", state="resolved")
+            if (each["alertname"], each["labels"].get("window")) == fast
+        ],
+        240,
+    )
+    assert healed[0]["duration_seconds"] > 0
+    assert "resolved" in get(f"{PORTAL}/alerts").lower() or "took" in get(f"{PORTAL}/alerts").lower()
