@@ -11,7 +11,7 @@ from prometheus_client import Metric
 
 from .celery_metrics import QUEUE_METRICS, TASK_METRICS, WORKER_METRICS
 from .declaration import gauge
-from .errors import AnswerError, BadUrlError, MissingPackageError
+from .errors import BadUrlError, MissingPackageError
 from .kinds import Kind, Target
 
 if TYPE_CHECKING:
@@ -46,12 +46,7 @@ class CeleryCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; raise AnswerError."""
-        from .celery_broker.listener import NoAnswerError
-
-        try:
-            yield from self._listener.ask()
-        except NoAnswerError as error:
-            raise AnswerError(str(error)) from None
+        yield from self._listener.ask()
 
     def interrupt(self) -> None:
         """End the wait of whoever asks."""

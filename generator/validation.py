@@ -71,7 +71,8 @@ def _members_alike(catalog: Catalog, packs: Packs, service: Service) -> Iterator
     for at, member in enumerate(known):
         text = ""
         if member.kind not in packs.measures:
-            text = f"{member.name} is a {member.kind}, of which no load is known; known are {', '.join(packs.measures)}"
+            known_kinds = ", ".join(packs.measures)
+            text = f"{member.name} is a {member.kind}, of which no load is known; name services of {known_kinds} alone"
         elif member.kind != known[0].kind:
             text = (
                 f"{member.name} is a {member.kind} and {known[0].name} a {known[0].kind}; compare services of one kind"

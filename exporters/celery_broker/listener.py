@@ -16,6 +16,7 @@ from prometheus_client import Metric
 from seawall.exporters.celery_tasks import Tasks, name_of
 from seawall.exporters.celery_workers import Workers
 from seawall.exporters.declaration import Labels
+from seawall.exporters.errors import AnswerError
 from seawall.exporters.own import QUERY_SUCCESS
 
 from .queues import Queues
@@ -30,10 +31,6 @@ _KNOWN_AFTER: Final = 10.0  # seconds after which a queue of which no worker tol
 _LONGEST: Final = 120.0
 _REFUSED_FOR: Final = 300.0  # seconds after which a right that was missing is tried again
 _QUESTIONS: Final = ("stats", "active_queues")
-
-
-class NoAnswerError(Exception):
-    """The broker did not answer; the text says how."""
 
 
 @dataclass
@@ -64,7 +61,7 @@ class Listener:
         self._thread: Thread | None = None
 
     def ask(self) -> list[Metric]:
-        """Return what is known, with the lengths of the queues now. Raise NoAnswerError."""
+        """Return what is known, with the lengths of the queues now. Raise AnswerError."""
         with self._condition:
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="celery listener", daemon=True)
@@ -75,9 +72,9 @@ class Listener:
                 lambda: self._answered >= number or self._is_closed or self._interrupted > interrupted, _LONGEST
             )
             if self._answered < number:
-                raise NoAnswerError("the broker did not answer in time")
+                raise AnswerError("the broker did not answer in time")
             if self._answer.failure is not None:
-                raise NoAnswerError(self._answer.failure)
+                raise AnswerError(self._answer.failure)
             return self._answer.families
 
     def interrupt(self) -> None:

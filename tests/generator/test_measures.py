@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from pipeline import TEAMS, catalog_of
 
 from seawall.generator import load_packs, render
@@ -11,6 +12,7 @@ from seawall.generator.measures import FILE, MEASURES, load_measures
 from seawall.generator.sources import PackError, Sources
 
 PACKS = load_packs()
+PAGE = Path(__file__).parents[2] / "docs/reference/catalog.md"
 REDIS = "kind: redis, team: payments, url: 'redis://a'"
 
 
@@ -60,6 +62,28 @@ def test_members_that_cannot_be_compared_are_refused(second: str, said: str, tmp
     services = f"  a: {{{REDIS}}}\n  b: {{{second}}}\n  carts: {{kind: shards, team: payments, members: [a, b]}}\n"
     with pytest.raises(Exception, match=re.escape(said)):
         alerts_of(tmp_path, services)
+
+
+@pytest.mark.parametrize("kind", ["kafka", "cassandra", "celery"])
+def test_members_whose_load_is_not_known_are_refused(kind: str, tmp_path: Path) -> None:
+    """With the kinds whose is."""
+    services = f"  a: {{kind: {kind}, team: payments, targets: ['a:1']}}\n"
+    said = f"a is a {kind}, of which no load is known; name services of {', '.join(PACKS.measures)} alone"
+    with pytest.raises(Exception, match=re.escape(said)):
+        alerts_of(tmp_path, services + "  carts: {kind: shards, team: payments, members: [a]}\n")
+
+
+def test_the_page_says_which_alerts_are_silent_where_no_bytes_are_told(tmp_path: Path) -> None:
+    """All that compare members, or their past."""
+    rules = yaml.safe_load(
+        alerts_of(tmp_path, f"  a: {{{REDIS}}}\n  carts: {{kind: shards, team: payments, members: [a]}}\n")
+    )
+    found = [rule for group in rules["groups"] for rule in group["rules"] if rule["alert"].startswith("Shards")]
+    silent = [rule["alert"] for rule in found if 'redis_memory_used_bytes{job="a"} offset 1h' in rule["expr"]]
+    said = PAGE.read_text().partition("these never fire: ")[2].partition(".")[0]
+
+    assert silent == re.findall(r"`(Shards\w+)`", said)
+    assert len(found) > len(silent)
 
 
 def put(folder: Path, text: str) -> Sources:

@@ -28,7 +28,7 @@ CASES = {
     "kind: shards": "members are missing: shards are made of other services; name those that share the keys",
     "kind: http, members: [b]": "a service of kind http is made of no others; take members out",
     "kind: shards, members: [b], targets: ['a:1']": "its members tell of it, so that nothing else is asked; take targets and url out",
-    "kind: shards, members: [b]": "members: b is a http, of which no load is known; known are ",
+    "kind: shards, members: [b]": "members: b is a http, of which no load is known; name services of redis, memcached, ",
     "kind: host, alerts: {HostRebooted: {for: 1h}}": "alert HostRebooted could never be told: it waits for 1h, and its condition lasts ",
 }  # fmt: skip
 
