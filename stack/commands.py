@@ -192,20 +192,36 @@ Exit codes: 0, 1 where no stack with the example is running, 2 for an unknown fa
 
 @click.command(epilog=_DEMO)
 @click.argument("fault", type=click.Choice(list(faults.FAULTS)))
+@click.option(
+    "--faults",
+    "file",
+    type=click.Path(path_type=Path),
+    envvar="SHOP_FAULTS",
+    help="The file of faults that the example reads, where the example runs elsewhere than under up (SHOP_FAULTS).",
+)
 @_state
-def demo(fault: str, folder: Path) -> None:
+def demo(fault: str, file: Path | None, folder: Path) -> None:
     """Switch a FAULT of the running example on, or heal them all."""
-    layout = Layout.at(folder)
+    portal = "" if file else _disturbed(Layout.at(folder))
+    try:
+        faults.switch(file or Layout.at(folder).faults, fault)
+    except OSError as error:
+        raise lifecycle.StackError(f"the file of faults cannot be written: {error}") from None
+    click.echo(faults.FAULTS[fault].happens)
+    if portal:
+        click.echo(f"Look at the inbox: {portal}{INBOX_PATH}")
+    if fault != "heal":
+        click.echo("End it with: seawall demo heal")
+
+
+def _disturbed(layout: Layout) -> str:
+    """Return where the portal of the running stack is; raise StackError where it has no example."""
     _, plan = lifecycle.require_running(layout)
     if not plan.has_example:
         raise lifecycle.StackError(
             "the stack runs without an example to disturb; start it with: seawall up … --processes FILE"
         )
-    faults.switch(layout.faults, fault)
-    click.echo(faults.FAULTS[fault].happens)
-    click.echo(f"Look at the inbox: {plan.portal}{INBOX_PATH}")
-    if fault != "heal":
-        click.echo("End it with: seawall demo heal")
+    return str(plan.portal)
 
 
 def _tell(line: str) -> None:

@@ -8,7 +8,15 @@ from typing import Any, Final
 
 from .layout import write_atomically
 
-HEALED: Final[Mapping[str, float | bool]] = {"errors": 0.0, "latency": 0.0, "dependency_down": False, "load": 1.0}
+HEALED: Final[Mapping[str, float | bool]] = {
+    "errors": 0.0,
+    "latency": 0.0,
+    "load": 1.0,
+    "dependency_down": False,
+    "leaked_connections": False,
+    "stopped_mailer": False,
+    "scattered_pages": False,
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,19 @@ FAULTS: Final[Mapping[str, Fault]] = {
     ),
     "load": Fault(
         {"load": 3.0}, "The load generator now sends three times as many requests. Saturation alerts follow."
+    ),
+    "connections": Fault(
+        {"leaked_connections": True},
+        "The checkout now opens a connection with each order and forgets it. The shop's PostgreSQL, where there is "
+        "one, is soon full.",
+    ),
+    "consumers": Fault(
+        {"stopped_mailer": True},
+        "The mailer now leaves its queue alone. In five minutes the shop's RabbitMQ, where there is one, pages.",
+    ),
+    "eviction": Fault(
+        {"scattered_pages": True},
+        "The storefront now caches each page for every visitor. The shop's Redis, where there is one, soon evicts.",
     ),
     "heal": Fault(
         HEALED, "All faults are off. The alerts resolve by themselves, and the inbox shows how long each took."

@@ -6,15 +6,16 @@ import time
 from faults import FaultSwitch
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
-from mail_queue import MailQueue, state_folder
 from opentelemetry import propagate
+from stores import StoreError, mails, orders
 from waitress import serve
 
 import seawall.auto  # noqa: F401 - instruments this application
 
 app = Flask(__name__)
 switch = FaultSwitch()
-queue = MailQueue(state_folder() / "mails.sqlite3")
+books = orders()
+queue = mails()
 
 
 @app.get("/health")
@@ -38,9 +39,20 @@ def pay() -> ResponseReturnValue:
         return {"error": "an amount is missing"}, 400
     headers: dict[str, str] = {}
     propagate.inject(headers)
-    queue.put(str(payment.get("email", "")), f"Thank you. You paid {payment['amount']:.2f}.", headers)
+    email = str(payment.get("email", ""))
+    try:
+        books.add(payment["amount"], email)
+        queue.put(email, f"Thank you. You paid {payment['amount']:.2f}.", headers)
+    except StoreError as error:
+        app.logger.warning("%s: %s", error, error.__cause__)
+        return {"error": str(error)}, 503
     return {"paid": payment["amount"]}, 201
 
 
 if __name__ == "__main__":
-    serve(app, host="127.0.0.1", port=int(os.environ.get("SHOP_CHECKOUT_PORT", "8002")), threads=8)
+    serve(
+        app,
+        host=os.environ.get("SHOP_HOST", "127.0.0.1"),
+        port=int(os.environ.get("SHOP_CHECKOUT_PORT", "8002")),
+        threads=8,
+    )

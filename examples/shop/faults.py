@@ -14,12 +14,19 @@ VARIABLE = "SHOP_FAULTS"
 
 @dataclass(frozen=True)
 class Faults:
-    """What is broken on purpose: a ratio of requests that fail, seconds added to each, and the load's multiplier."""
+    """What is broken on purpose: a ratio of requests that fail, seconds added to each, and the load's multiplier.
+
+    The last three need the stores of stores.py: connections that are never given back, a queue that nobody reads, and
+    pages that are cached under a key for each visitor.
+    """
 
     errors: float = 0.0
     latency: float = 0.0
-    dependency_down: bool = False
     load: float = 1.0
+    dependency_down: bool = False
+    leaked_connections: bool = False
+    stopped_mailer: bool = False
+    scattered_pages: bool = False
 
 
 HEALED = Faults()
@@ -33,6 +40,9 @@ def read_faults(path: Path) -> Faults:
             errors=min(1.0, max(0.0, float(found.get("errors", 0.0)))),
             latency=min(30.0, max(0.0, float(found.get("latency", 0.0)))),
             dependency_down=found.get("dependency_down", False) is True,
+            leaked_connections=found.get("leaked_connections", False) is True,
+            stopped_mailer=found.get("stopped_mailer", False) is True,
+            scattered_pages=found.get("scattered_pages", False) is True,
             load=min(10.0, max(0.0, float(found.get("load", 1.0)))),
         )
     except (OSError, ValueError, TypeError, AttributeError):

@@ -9,11 +9,11 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from mail_queue import Mail, MailQueue, state_folder
+from stores import QUEUE, Mails, StoreError, mails
 
 import seawall.auto  # noqa: F401 - instruments this application
 from seawall.instrumentation import observe_queue, process_message
 
-QUEUE = "order-mails"
 SLOTS = int(os.environ.get("SHOP_MAILER_SLOTS", "2"))
 KEPT = 500  # mails in the outbox; the oldest make way
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class Mailer:
     """Send mails in *slots* threads until it is stopped."""
 
-    def __init__(self, queue: MailQueue, outbox: Path, slots: int = SLOTS) -> None:
+    def __init__(self, queue: Mails, outbox: Path, slots: int = SLOTS) -> None:
         self._queue = queue
         self._outbox = outbox
         self._slots = slots
@@ -30,13 +30,9 @@ class Mailer:
         self._lock = Lock()
         self._stopped = Event()
         outbox.mkdir(parents=True, exist_ok=True)
-        observe_queue(
-            QUEUE,
-            messages=queue.waiting,
-            oldest_age=queue.oldest_age,
-            slots=lambda: slots,
-            slots_busy=lambda: self._busy,
-        )
+        is_own = isinstance(queue, MailQueue)  # a broker tells of its queues itself
+        waiting = {"messages": queue.waiting, "oldest_age": queue.oldest_age} if is_own else {}
+        observe_queue(QUEUE, **waiting, slots=lambda: slots, slots_busy=lambda: self._busy)
 
     def run(self) -> None:
         """Send mails until `stop` is called."""
@@ -55,8 +51,8 @@ class Mailer:
             try:
                 if not self._send_next():
                     self._stopped.wait(0.2)
-            except sqlite3.Error:
-                # A mail that was claimed and not released is taken again after a minute.
+            except (sqlite3.Error, StoreError):
+                # A mail that was taken and neither finished nor released is taken again.
                 logger.exception("the queue cannot be reached")
                 self._stopped.wait(1.0)
 
@@ -92,8 +88,7 @@ class Mailer:
 def main() -> None:
     """Send mails until a signal says stop."""
     logging.basicConfig(level=logging.INFO)
-    state = state_folder()
-    mailer = Mailer(MailQueue(state / "mails.sqlite3"), state / "outbox")
+    mailer = Mailer(mails(), state_folder() / "outbox")
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: mailer.stop())
     mailer.run()

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from faults import FaultSwitch
 from opentelemetry import propagate
 from pydantic import BaseModel, Field
+from stores import pages
 
 import seawall.auto  # noqa: F401 - instruments this application
 
@@ -21,6 +22,7 @@ PRODUCTS = {
     4: {"name": "sandbag", "price": 4.2},
 }
 switch = FaultSwitch()
+cache = pages()
 
 
 async def carry_trace_on(request: httpx.Request) -> None:
@@ -74,7 +76,11 @@ async def product(id: int) -> dict[str, object]:  # noqa: A002 - the name in the
     """Show one product."""
     if id not in PRODUCTS:
         raise HTTPException(404, "no such product")
-    return dict(PRODUCTS[id])
+    page = await cache.get(id)
+    if page is None:
+        page = dict(PRODUCTS[id])
+        await cache.put(id, page)
+    return page
 
 
 @app.post("/orders", status_code=201, dependencies=faulty)

@@ -1,5 +1,6 @@
 """The commands over a stack that is up: the real Prometheus and Alertmanager."""
 
+import json
 import os
 import pty
 import select
@@ -89,6 +90,15 @@ def test_a_fault_needs_an_example(stack: Place) -> None:
     """The stack alone has nothing to disturb; an unknown fault is a wrong option."""
     assert "the stack runs without an example to disturb" in stack.run("demo", "errors", code=1)
     assert "'fire' is not one of" in stack.run("demo", "fire", code=2)
+
+
+def test_a_fault_of_an_example_elsewhere_is_switched_in_its_file(stack: Place, tmp_path: Path) -> None:
+    """As in a container of the shop, beside which no stack of ours runs; a folder that is not there is told."""
+    file = tmp_path / "faults.json"
+    stack.run("demo", "connections", "--faults", str(file))
+
+    assert json.loads(file.read_text())["leaked_connections"] is True
+    assert "cannot be written" in stack.run("demo", "heal", "--faults", str(tmp_path / "no/faults.json"), code=1)
 
 
 def test_a_changed_catalog_is_told_and_reloaded_when_asked(stack: Place) -> None:
