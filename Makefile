@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SHOP := examples/shop
-EXAMPLES := shop online-boutique
+EXAMPLES := shop/catalog.yaml shop-on-docker online-boutique/catalog.yaml
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List the words
@@ -42,14 +42,14 @@ coverage: .venv/.test ## Run the tests and list the lines that none of them runs
 check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
 	@tools/install-test-servers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy && $(BIN)/lint-imports
-	@for example in $(EXAMPLES); do $(BIN)/seawall check examples/$$example/catalog.yaml --require-tools || exit 1; done
+	@for example in $(EXAMPLES); do $(BIN)/seawall check examples/$$example --require-tools || exit 1; done
 
 docs: .venv/.test ## Run what the documents say
 	@tools/install-test-servers
 	@$(BIN)/python -m pytest -q tests/docs
 
 golden: .venv/.stack ## Render the examples' committed output and the generated pages anew
-	@for example in $(EXAMPLES); do $(BIN)/python tools/golden.py examples/$$example || exit 1; done
+	@for example in $(EXAMPLES); do $(BIN)/python tools/golden.py examples/$${example%/catalog.yaml} || exit 1; done
 	@$(BIN)/python tools/alert_pages.py && $(BIN)/python tools/command_page.py && $(BIN)/python tools/lint_page.py
 	@tools/install-test-servers && $(BIN)/python tools/blind_spots_page.py
 	@$(BIN)/python -m seawall.exporters.reference docs/reference/exporter.md

@@ -11,10 +11,16 @@ from seawall.generator import load_packs, render
 TODAY = date(2026, 11, 1)  # a fixed day: past overrides and maintenance would otherwise leave the output by themselves
 
 
+def catalog_of(example: Path) -> Path:
+    """Return the catalog of *example*: its file, or the folder itself."""
+    file = example / "catalog.yaml"
+    return file if file.exists() else example
+
+
 def main(example: Path) -> None:
     """Make the folder ``rendered`` of *example* hold exactly what its catalog renders to, as plain files."""
     folder = example / "rendered"
-    made = render(load(example / "catalog.yaml", today=TODAY), load_packs())  # before anything is removed: it may fail
+    made = render(load(catalog_of(example), today=TODAY), load_packs())  # before anything is removed: it may fail
     shutil.rmtree(folder, ignore_errors=True)
     for artifact in made:
         path = folder / artifact.path

@@ -52,7 +52,7 @@ def test_the_page_is_what_the_checks_say() -> None:
     assert tool.page() == tool.PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("example", ["shop", "online-boutique"])
+@pytest.mark.parametrize("example", ["shop", "shop-on-docker", "online-boutique"])
 def test_what_seawall_renders_is_clean(example: str) -> None:
     """By every check that runs by default, and by those that ask for a job and a runbook."""
     files = [read(str(path)) for path in sorted((ROOT / f"examples/{example}/rendered/prometheus/rules").glob("*.yml"))]
