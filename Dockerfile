@@ -28,3 +28,17 @@ ENV PATH=/opt/seawall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["seawall"]
+
+FROM ${PYTHON_IMAGE} AS shop-installed
+WORKDIR /src
+COPY . .
+RUN python -m venv /opt/seawall \
+    && /opt/seawall/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check '.[stack,otlp,shop]' \
+    && /opt/seawall/bin/python -m pip uninstall --quiet --yes pip
+
+# The example shop of the profile demo.
+FROM seawall AS shop
+COPY --from=shop-installed /opt/seawall /opt/seawall
+COPY examples/shop/*.py /shop/
+WORKDIR /shop
+ENTRYPOINT []
