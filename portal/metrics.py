@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
+from prometheus_client.process_collector import ProcessCollector
 
 
 class PortalMetrics:
@@ -9,6 +10,7 @@ class PortalMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self.webhooks = Counter(
             "seawall_portal_webhooks", "Webhooks received, by outcome.", ["outcome"], registry=self._registry
         )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Gauge, make_wsgi_app
+from prometheus_client.process_collector import ProcessCollector
 
 from seawall.catalog import SeawallError
 
@@ -30,6 +31,7 @@ class WatchStatus:
     def __init__(self, clock: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._steady = clock, steady
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._success = self._gauge("catalog_success", "1 if all that the catalog's files say serves, else 0.")
         self._held = self._gauge("held_back_files", "Files of the catalog that an older copy, or nothing, stands for.")
         self._render = self._gauge("render_duration_seconds", "Time that the last render and its checks took.")

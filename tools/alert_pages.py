@@ -58,7 +58,11 @@ def _introduction(packs: Packs, pack: Pack) -> str:
     else:
         who = f"Services with `kind: {pack.kind}` have these, and [those of every service](every-service.md)."
     how = f"The expressions are those of a tier-1 service `{_EXAMPLE}`. " if pack.kind != STACK_KIND else ""
-    change = "[Override an alert](../../how-to/override-an-alert.md) says how to change threshold, `for` and severity."
+    change = (
+        "They are in no catalog; [a folder of templates](../templates.md) changes them."
+        if pack.kind == STACK_KIND
+        else "[Override an alert](../../how-to/override-an-alert.md) says how to change threshold, `for` and severity."
+    )
     return f"{who} {how}{change}\n"
 
 

@@ -146,13 +146,13 @@ def accepted(folder: Path, changes: Callable[[str], Mapping[str, str]]) -> tuple
 
 
 def written(folder: Path, text: str) -> None:
-    """Render a catalog, without those proofs that ask of no alert with an override: other tests play these."""
+    """Render a catalog, without those proofs that ask of no alert with an override, as the stack's: other tests play these."""
     catalog = catalog_of(folder, text)
     write(iterate(catalog, PACKS), folder / "out")
     for file in (folder / "out/prometheus/tests").iterdir():
         service = catalog.services.get(file.name.partition(".")[0])
         content = read(file)
-        content["tests"] = [each for each in content["tests"] if not service or asks(each, service.alerts)]
+        content["tests"] = [each for each in content["tests"] if service and asks(each, service.alerts)]
         file.write_bytes(dump(content)) if content["tests"] else file.unlink()
 
 

@@ -57,6 +57,17 @@ OLDER: Final[dict[str, Labels]] = {
     "pg_replication_slot_wal_status": frozenset({"slot_name", "slot_type", "wal_status"}),
     "pg_stat_statements_calls": frozenset({"rolname", "datname", "queryid"}),
     "pg_stat_statements_total_time_seconds": frozenset({"rolname", "datname", "queryid"}),
+    # Where the Collector adds what Prometheus' names end with.
+    "otelcol_process_uptime_seconds_total": frozenset(),
+    **{
+        f"otelcol_{part}_{signal}_total": labels
+        for signal in ("spans", "metric_points", "log_records")
+        for parts, labels in (
+            (("receiver_accepted", "receiver_refused"), frozenset({"receiver", "transport"})),
+            (("exporter_sent", "exporter_send_failed", "exporter_enqueue_failed"), frozenset({"exporter"})),
+        )
+        for part in parts
+    },
     # From mysqld_exporter 0.16 on, of MySQL 8.4.
     "mysql_slave_status_replica_io_running": _SOURCE,
     "mysql_slave_status_replica_sql_running": _SOURCE,
@@ -78,6 +89,7 @@ OLDER: Final[dict[str, Labels]] = {
 UNSEEN: Final = {
     ("*", "http_response_status_code", "429"): "the shop limits nobody",
     ("*", "http_response_status_code", ""): "no client of the test cancels",
+    ("*", "mountpoint", "/volumes/.+"): "in the container of the exporter alone",
     ("probe_tls_version_info", "version", "TLS 1[.][01]"): "today's OpenSSL speaks nothing as old",
 }
 # Written by Prometheus itself, whose alerts have the house's labels, and by Seawall's exporter of how it fared itself.
