@@ -15,6 +15,7 @@ from .diagnostics import described
 
 _LONGEST: Final = 200
 _SIGNALS: Final = ("", "TRACES_", "METRICS_", "LOGS_")
+_CLIENT: Final = ("CERTIFICATE", "KEY")
 BATCH_DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds between two batches of spans, and of log records
 _BATCH_PREFIXES: Final = tuple(f"OTEL_{processor}_" for processor in BATCH_DELAYS)
 QUEUE_SIZE: Final = 2048
@@ -81,6 +82,7 @@ def is_whole(value: str) -> bool:
 _POSITIVE: Final = Rule(is_whole, "no whole number above 0")
 _COUNT: Final = Rule(is_count, "no whole number")
 _SECONDS: Final = Rule(_is_number, "no number of seconds above 0")
+_READABLE: Final = Rule(lambda value: os.access(value, os.R_OK), "nothing that can be read")
 _BOOLEAN: Final = _one_of("true", "false")
 _SAMPLERS: Final = ("always_on", "always_off", "traceidratio")
 _RATIOS: Final = ("traceidratio", "parentbased_traceidratio")
@@ -116,6 +118,8 @@ _KNOWN: Final[dict[str, tuple[Rule, str]]] = {
     "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT": (_COUNT, "no limit"),
     **{f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT": (_SECONDS, "10") for signal in _SIGNALS},
     **{f"OTEL_EXPORTER_OTLP_{signal}COMPRESSION": (_one_of("gzip", "deflate", "none"), "none") for signal in _SIGNALS},
+    **{f"OTEL_EXPORTER_OTLP_{signal}CERTIFICATE": (_READABLE, "the system's own") for signal in _SIGNALS},
+    **{f"OTEL_EXPORTER_OTLP_{signal}CLIENT_{part}": (_READABLE, "none") for signal in _SIGNALS for part in _CLIENT},
     **{f"OTEL_{processor}_SCHEDULE_DELAY": (_POSITIVE, str(delay)) for processor, delay in BATCH_DELAYS.items()},
     **{f"{prefix}MAX_QUEUE_SIZE": (_POSITIVE, str(QUEUE_SIZE)) for prefix in _BATCH_PREFIXES},
     **{f"{prefix}MAX_EXPORT_BATCH_SIZE": (_POSITIVE, str(BATCH_SIZE)) for prefix in _BATCH_PREFIXES},
@@ -129,7 +133,7 @@ def mend(environ: MutableMapping[str, str]) -> tuple[str, ...]:
     try:
         for name, (rule, default) in _KNOWN.items():
             _mend_one(environ, name, rule, default, problems)
-        for mend_some in (_mend_ratio, _mend_batches, _mend_endpoints, _mend_pairs, _mend_headers, _mend_entry_points):
+        for mend_some in _MENDS:
             mend_some(environ, problems)
     except Exception as error:  # noqa: BLE001 - the application comes first
         problems.append(f"Seawall could not look through OTEL_*: {described(error)}")
@@ -178,6 +182,16 @@ def _mend_endpoints(environ: MutableMapping[str, str], problems: list[str]) -> N
             problems.append(f"{name}={value[:_LONGEST]} is no URL with http:// or https://; it is left out.")
 
 
+def _mend_compressions(environ: MutableMapping[str, str], problems: list[str]) -> None:
+    protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
+    for signal in _SIGNALS:
+        name = f"OTEL_EXPORTER_OTLP_{signal}COMPRESSION"
+        by_grpc = environ.get(f"OTEL_EXPORTER_OTLP_{signal}PROTOCOL", protocol).strip() == "grpc"
+        if by_grpc and environ.get(name, "").lower() == "deflate":
+            del environ[name]
+            problems.append(f"{name}=deflate is nothing that gRPC has; none it is.")
+
+
 def _mend_pairs(environ: MutableMapping[str, str], problems: list[str]) -> None:
     name = "OTEL_RESOURCE_ATTRIBUTES"
     pairs = [pair for pair in environ.get(name, "").split(",") if pair.strip()]
@@ -213,6 +227,17 @@ def _mend_entry_points(environ: MutableMapping[str, str], problems: list[str]) -
             del environ[variable]
         instead = "it is left out" if good else f"{default} it is"
         problems += [f"{variable}={name[:_LONGEST]}: {problem}; {instead}." for name, problem in wrong.items()]
+
+
+_MENDS: Final = (
+    _mend_ratio,
+    _mend_batches,
+    _mend_endpoints,
+    _mend_compressions,
+    _mend_pairs,
+    _mend_headers,
+    _mend_entry_points,
+)
 
 
 def _problem_of(group: str, name: str) -> str:

@@ -13,7 +13,7 @@ def after_fork(forget: Callable[[], object]) -> None:
     """Call *forget* in every forked child, before anything else is counted there."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=forget)
-    _after_uwsgi_forks(forget)
+    after_uwsgi_forks(forget)
 
 
 def is_preloading() -> bool:
@@ -28,13 +28,15 @@ def _uwsgi() -> Any:
 
 
 @guarded("follow uWSGI's forks")
-def _after_uwsgi_forks(forget: Callable[[], object]) -> None:
+def after_uwsgi_forks(call: Callable[[], object]) -> None:
+    """Call *call* in every worker of uWSGI's alone: for what others do by themselves where Python tells of a fork."""
     uwsgi = _uwsgi()
     if uwsgi is None or not uwsgi.masterpid():  # without a master it forks nobody
         return
     try:
         decorators = import_module("uwsgidecorators")  # it takes the one hook that there is, whoever imports it
     except ImportError:
-        uwsgi.post_fork_hook = forget
+        before = getattr(uwsgi, "post_fork_hook", None)
+        uwsgi.post_fork_hook = lambda: [each() for each in (before, call) if each]
     else:
-        decorators.postfork(forget)
+        decorators.postfork(call)

@@ -138,6 +138,17 @@ def forget_counts() -> bool:
     return counted
 
 
+@guarded("give a forked child an instance of its own")
+def rename_child() -> None:
+    """Give a forked child a ``service.instance.id`` of its own, as the SDK does where Python tells it of the fork."""
+    from opentelemetry import _logs  # a worker of uWSGI's alone comes here
+
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()):
+        handle = getattr(provider, "_handle_fork", None)
+        if handle is not None:
+            handle()
+
+
 def _is_configured(provider: metrics.MeterProvider) -> bool:
     # The API has no question for this; its own stand-in is the only provider that is made before one is set.
     return type(provider).__name__ != "_ProxyMeterProvider" and not isinstance(provider, NoOpMeterProvider)

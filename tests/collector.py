@@ -56,6 +56,20 @@ class Collector:
                     found |= {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
         return found
 
+    def counted(self, name: str) -> dict[object, int]:
+        """Return what the histogram *name* counted at last, by instance."""
+        return {
+            attributes(resource.resource)["service.instance.id"]: sum(
+                point.count for point in metric.histogram.data_points
+            )
+            for path, body in self.posts
+            if path == "/v1/metrics"
+            for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+        }
+
     def spans(self) -> list[Any]:
         """Return every span."""
         bodies = [ExportTraceServiceRequest.FromString(body) for path, body in self.posts if path == "/v1/traces"]

@@ -1,5 +1,6 @@
 """Ends that hurt nobody: dead, slow and silent collectors, signals, reloads, forks, and threads that go on logging."""
 
+import os
 import re
 import shutil
 import signal
@@ -42,12 +43,12 @@ def silent() -> Iterator[Holding]:
 
 
 @pytest.mark.parametrize("habit", ["refuses", "says nothing"])
-@pytest.mark.parametrize("items", [3, 5000])
-def test_a_dead_collector_holds_up_no_exit(silent: Holding, habit: str, items: int) -> None:
+@pytest.mark.parametrize(("items", "protocol"), [(3, "http/protobuf"), (5000, "http/protobuf"), (5000, "grpc")])
+def test_a_dead_collector_holds_up_no_exit(silent: Holding, habit: str, items: int, protocol: str) -> None:
     """All signals wait, a full queue of them, and the process is gone long before an answer would be due."""
     url = silent.url if habit == "says nothing" else f"http://127.0.0.1:{free_port()}"
     code = f"{TELLS}\nfor number in range({items}):\n    tell(number)\nprint('ends', flush=True)"
-    environ = clean_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url} | LATE)
+    environ = clean_environment(LATE | {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol})
     with subprocess.Popen(
         [sys.executable, "-c", code], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
@@ -75,7 +76,7 @@ SERVERS = {
 }  # fmt: skip
 # Both workers are seen to answer: one of granian's that still starts never ends, though it says that it started, and
 # one of gunicorn's is between the fork and its own handlers deaf to the signal, until its master's patience is over.
-ANSWER = {"granian": 2, "gunicorn": 2, "gunicorn-preload": 2}
+ANSWER = {"granian": 2, "gunicorn": 2, "gunicorn-preload": 2, "uwsgi": 2}
 
 
 def serving(name: str, folder: Path, environ: dict[str, str]) -> "AbstractContextManager[Application]":
@@ -85,7 +86,12 @@ def serving(name: str, folder: Path, environ: dict[str, str]) -> "AbstractContex
     command = [option.format(port=ports.own) for option in options]
     shutil.copy(APPS / "ends_app.py", folder)
     # What the servers themselves leave open is no matter of this test's.
-    environ = {"PYTHONPATH": str(folder), "HOME": str(folder), "PYTHONWARNINGS": "ignore::ResourceWarning", **environ}
+    environ = {
+        "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
+        "HOME": str(folder),
+        "PYTHONWARNINGS": "ignore::ResourceWarning",
+        **environ,
+    }
     return application(*_run(program), *command, folder=folder, ports=ports, environ=environ, cwd=folder)
 
 
@@ -119,10 +125,11 @@ def _run(program: str) -> tuple[str, ...]:
 def test_what_a_server_was_told_last_arrives_though_a_signal_ends_it(
     collector: Collector, tmp_path: Path, name: str
 ) -> None:
-    """Each request's span and log line, and the last metrics, once; and nothing of the end is said."""
+    """Each request's span, log line and count, once, under the instance of its worker; and nothing of the end is said."""
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} | NEVER
+    workers = ANSWER.get(name, 1)
     with serving(name, tmp_path, environ) as running:
-        asked = ask(running, workers=ANSWER.get(name, 1))
+        asked = ask(running, workers=workers)
         # A worker of uWSGI's that still writes of its last request ends without a word.
         eventually(lambda: name != "uwsgi" or running.output().count(" generated ") >= asked)
         running.process.send_signal(signal.SIGTERM)
@@ -132,7 +139,9 @@ def test_what_a_server_was_told_last_arrives_though_a_signal_ends_it(
         message for message in collector.messages() if message.startswith("asked")
     )
     assert asked == len([span for span in collector.spans() if span.kind == 2])
-    assert "http.server.request.duration" in collector.metrics()
+    counted = collector.counted("http.server.request.duration")
+    assert asked == sum(counted.values())
+    assert workers <= len(counted)
     assert "" == unexpected(running)
 
 

@@ -24,6 +24,8 @@ WRONG = [
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "-5", "is no number of seconds above 0; 10 it is."),
     ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "nan", "is no number of seconds above 0; 10 it is."),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "is none of gzip, deflate, none; none it is."),
+    ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "is nothing that can be read; the system's own it is."),
+    ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", "/nowhere/key.pem", "is nothing that can be read; none it is."),
     ("OTEL_SPAN_LINK_COUNT_LIMIT", "9999999999", "is no whole number; 128 it is."),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "is no whole number above 0; 2048 it is."),
     ("OTEL_BSP_SCHEDULE_DELAY", "soon", "is no whole number above 0; 5000 it is."),
@@ -136,6 +138,17 @@ def test_an_endpoint_that_is_no_url_is_left_out(value: str) -> None:
     assert (f"{name}={value} is no URL with http:// or https://; it is left out.",) == mend(environ)
     assert {} == environ
     assert () == mend({name: value, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+
+
+def test_a_compression_that_grpc_does_not_have_is_left_out() -> None:
+    """Its exporter would push nothing; what is pushed over HTTP keeps it."""
+    compression = {"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}
+    environ = compression | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+
+    assert ("OTEL_EXPORTER_OTLP_COMPRESSION=deflate is nothing that gRPC has; none it is.",) == mend(environ)
+    assert {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"} == environ
+    assert () == mend(compression)
+    assert 1 == len(compression)
 
 
 @pytest.mark.parametrize("argument", ["2", "half", "-0.1"])
