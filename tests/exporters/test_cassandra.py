@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 from cassandra import ROLES, CassandraNode, StartCassandra, documented_rules
+from scrapes import queries
 from servers import RunningExporter, Scrape, StartExporter, eventually, get, parse
 
 from seawall.exporters import inventory
@@ -190,7 +191,7 @@ def test_a_role_with_the_documented_right_sees_all_that_there_is(used: Used) -> 
 def test_without_the_right_its_families_are_missing_alone_and_told(used: Used) -> None:
     """What any role may read is there."""
     scrape = used.probe("nobody")
-    told = {dict(labels)["query"]: each for (_, labels), each in scrape["seawall_probe_query_success"].samples.items()}
+    told = queries(scrape)
 
     assert {"local", "peers_v2"} == {query for query, each in told.items() if each}
     assert {"seawall_cassandra_info", "seawall_cassandra_schema_versions", "cassandra_up"} == {name for name in scrape if "cassandra" in name}  # fmt: skip

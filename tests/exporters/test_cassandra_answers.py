@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from cql import Said, error, frame, node, rows, string
 from outside import Behaviour, authority, hang, tcp
+from scrapes import queries
 from servers import Scrape, StartExporter
 
 LOCAL: Final = {"cluster_name": "shop", "data_center": "dc1", "rack": "r1", "release_version": "5.0.6", "schema_version": "a"}  # fmt: skip
@@ -145,7 +146,7 @@ def test_latency_is_read_as_the_version_means_it(start_exporter: StartExporter, 
 def test_a_version_that_lacks_tables_tells_the_rest(start_exporter: StartExporter) -> None:
     """What is missing is named; no sample of it is there."""
     scrape = told(start_exporter, {"clients": [{"port": 1}, {"port": 2}]})
-    succeeded = {dict(labels)["query"]: each for (_, labels), each in scrape["seawall_probe_query_success"].samples.items()}  # fmt: skip
+    succeeded = queries(scrape)
 
     assert {"local", "clients"} == {query for query, each in succeeded.items() if each}
     assert 20 == len(succeeded)

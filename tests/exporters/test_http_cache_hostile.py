@@ -9,18 +9,13 @@ from typing import Any, Final
 
 import pytest
 from outside import Behaviour, authority, hang, tcp
-from servers import Scrape, StartExporter, free_port
+from scrapes import value
+from servers import StartExporter, free_port
 
 from seawall.exporters.http_cache_counters import MOST_BACKENDS, families
 
 HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
 PAGE: Final = b"Active connections: 3 \nserver accepts handled requests\n 9 8 70 \nReading: 0 Writing: 1 Waiting: 2 \n"
-
-
-def value(scrape: Scrape, name: str) -> float:
-    """Return the one sample of a family."""
-    (only,) = scrape[name].samples.values()
-    return only
 
 
 def answer(head: bytes, body: bytes) -> Behaviour:

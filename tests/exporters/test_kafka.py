@@ -23,6 +23,7 @@ from confluent_kafka.admin import (
 )
 from kafka import KafkaBroker, StartKafka, used
 from outside import Behaviour, authority, hang, tcp
+from scrapes import queries, value, values
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, parse
 
 from seawall.exporters import inventory, kafka
@@ -61,17 +62,6 @@ class Used:
     def probe(self, service: str) -> Scrape:
         """Return what is told of a service."""
         return self.exporter.scrape(f"/probe?service={service}")
-
-
-def value(scrape: Scrape, name: str, **labels: str) -> float:
-    """Return the one sample of a family that has the *labels*."""
-    (only,) = (one for (_, found), one in scrape[name].samples.items() if labels.items() <= dict(found).items())
-    return only
-
-
-def by(scrape: Scrape, name: str, label: str) -> dict[str, float]:
-    """Return the samples of a family by a label."""
-    return {dict(labels)[label]: one for (_, labels), one in scrape[name].samples.items()}
 
 
 def allow(broker: KafkaBroker, user: str, *kinds: ResourceType) -> None:
@@ -148,7 +138,7 @@ def test_names_types_labels_and_values_are_those_of_kafka_exporter(cluster: Used
         name: {key: each for key, each in ours[name].samples.items() if not moves(name, dict(key[1]))}
         for name in shared
     }
-    assert {"billing": 9, "mailer": 3} == by(ours, "kafka_consumergroup_current_offset_sum", "consumergroup")
+    assert {"billing": 9, "mailer": 3} == values(ours, "kafka_consumergroup_current_offset_sum", "consumergroup")
 
 
 def moves(name: str, labels: dict[str, str]) -> bool:
@@ -164,7 +154,7 @@ def test_all_that_is_declared_is_seen(cluster: Used) -> None:
     """And nothing else; every query has its answer and nothing is folded."""
     scrape = cluster.probe("all")
     assert {info.name for info in inventory()["kafka"]} == {name for name in scrape if "_probe_" not in name}
-    assert {"topics": 1, "offsets": 1, "groups": 1} == by(scrape, "seawall_probe_query_success", "query")
+    assert {"topics": 1, "offsets": 1, "groups": 1} == queries(scrape)
     assert {0} == set(scrape["seawall_probe_query_folded_rows"].samples.values())
     assert {"id": "1", "address": f"127.0.0.1:{cluster.broker.port}"} == dict(
         next(iter(scrape["kafka_broker_info"].label_sets))
@@ -210,25 +200,25 @@ def test_only_the_largest_are_told_one_by_one_and_the_rest_is_a_sum(
     monkeypatch.setattr(kafka, "MOST_PARTITIONS", 3)
     monkeypatch.setattr(kafka, "MOST_READERS", 1)
     folded = cluster.probe("all")
-    fullest = max(by(whole, "kafka_consumergroup_lag_sum", "consumergroup").values())
+    fullest = max(values(whole, "kafka_consumergroup_lag_sum", "consumergroup").values())
     assert fullest == value(folded, "kafka_consumergroup_lag_sum", topic="aged")
     for name in ("kafka_consumergroup_lag_sum", "kafka_topic_partitions"):
         assert sum(whole[name].samples.values()) == sum(folded[name].samples.values())
     others = value(folded, "kafka_topic_partitions", topic="(others)")
     # Those of the topic that is read are told too: lag is held against them.
     assert others == sum(whole["kafka_topic_partitions"].samples.values()) - 3 - 4
-    assert {"(others)", "orders", "aged"} == by(folded, "kafka_topic_partitions", "topic").keys()
+    assert {"(others)", "orders", "aged"} == values(folded, "kafka_topic_partitions", "topic").keys()
     assert {
         "topics": 2,
         "offsets": 0,
         "groups": 0,
         "lag": len(whole["kafka_consumergroup_lag_sum"].samples) - 1,
         "lag_by_partition": 0,
-    } == by(folded, "seawall_probe_query_folded_rows", "query")
+    } == values(folded, "seawall_probe_query_folded_rows", "query")
     monkeypatch.setattr(kafka, "MOST_GROUPS", 1)
     monkeypatch.setattr(kafka, "MOST_ASKED", 1)
     least = cluster.probe("all")
-    assert ["mailer"] == list(by(least, "kafka_consumergroup_members", "consumergroup"))
+    assert ["mailer"] == list(values(least, "kafka_consumergroup_members", "consumergroup"))
     assert len(whole["kafka_consumergroup_members"].samples) - 1 == value(
         least, "seawall_probe_query_folded_rows", query="groups"
     )
@@ -250,10 +240,10 @@ def test_who_may_describe_sees_all(cluster: Used, service: str) -> None:
 def test_what_a_reader_may_not_see_is_told_by_the_querys_sample(cluster: Used) -> None:
     """The rest is there."""
     topics, nobody = cluster.probe("topics"), cluster.probe("nobody")
-    assert {"topics": 1, "offsets": 1, "groups": 0} == by(topics, "seawall_probe_query_success", "query")
+    assert {"topics": 1, "offsets": 1, "groups": 0} == queries(topics)
     assert 10 == value(topics, "kafka_topic_partition_current_offset", topic="orders", partition="0")
     assert "kafka_consumergroup_lag" not in topics
-    assert {"topics": 0, "offsets": 1, "groups": 0} == by(nobody, "seawall_probe_query_success", "query")
+    assert {"topics": 0, "offsets": 1, "groups": 0} == queries(nobody)
     assert 1 == value(nobody, "kafka_brokers") == value(nobody, "kafka_up")
 
 

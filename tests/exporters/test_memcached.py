@@ -12,7 +12,8 @@ from typing import Final
 import pytest
 from memcached import MemcachedServer, StartMemcached, running
 from outside import Behaviour, hang, tcp
-from servers import RunningExporter, Scrape, StartExporter, free_port, parse
+from scrapes import queries, value
+from servers import RunningExporter, StartExporter, free_port, parse
 
 from seawall.exporters import inventory
 
@@ -29,12 +30,6 @@ MOVING: Final = ("uptime", "time_seconds", "cpu_seconds", "_bytes_total", "conne
 def is_left_out(name: str) -> bool:
     """Whether the collector does not speak of what the exporter does."""
     return name.startswith(LEFT_OUT) and not any(word in name for word in KEPT)
-
-
-def value(scrape: Scrape, name: str) -> float:
-    """Return the one sample of a family."""
-    (only,) = scrape[name].samples.values()
-    return only
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +164,5 @@ def test_what_a_server_refuses_or_garbles_is_missing_alone(start_exporter: Start
     assert "memcached_uptime_seconds" not in scrape
     assert {frozenset({("version", '9\\xff"\\')})} == scrape["memcached_version"].label_sets
     assert {frozenset({("slab", "1")})} == scrape["memcached_slab_current_items"].label_sets
-    refused = {
-        dict(labels)["query"]: found for (_, labels), found in scrape["seawall_probe_query_success"].samples.items()
-    }
+    refused = queries(scrape)
     assert {"stats": 1, "stats settings": 1, "stats items": 1, "stats slabs": 0} == refused

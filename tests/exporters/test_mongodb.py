@@ -17,6 +17,7 @@ from mongodb import (
     standalone,
 )
 from pymongo import MongoClient
+from scrapes import value, values
 from servers import RunningExporter, Scrape, StartExporter
 
 from seawall.exporters import inventory
@@ -39,17 +40,6 @@ NAMES: Final = {
     "dbstats.collections": "mongodb_dbstats_collections",
 }
 TOPOLOGY: Final = {"cl_id": "5f5a3c2e0000000000000001", "cl_role": "", "rs_nm": "rs1", "rs_state": "1"}
-
-
-def value(scrape: Scrape, name: str, **labels: str) -> float:
-    """Return the one sample of a family with *labels*."""
-    (only,) = [found for (_, each), found in scrape[name].samples.items() if labels.items() <= dict(each).items()]
-    return only
-
-
-def values(scrape: Scrape, name: str, label: str) -> dict[str, float]:
-    """Return the samples of a family by one of their labels."""
-    return {dict(each)[label]: found for (_, each), found in scrape[name].samples.items()}
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from mongodb import primary, serving_recorded, standalone
 from outside import Behaviour, hang, tcp
+from scrapes import value, values
 from servers import StartExporter, eventually
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.mongodb import connect
 
-from .test_mongodb import value, values
 from .test_postgres_hostile import HEADERS, PASSWORD, drip
 from .test_redis_hostile import close, garble, probe_threads
 

@@ -4,9 +4,9 @@ from typing import Final
 
 import pytest
 from mysql import RIGHTS, MysqlServer, StartMysql, galera_options, told_by_mysqld_exporter
+from scrapes import misdeclared, queries, unseen, value
 from servers import RunningExporter, Scrape, StartExporter, eventually
 
-from seawall.exporters import inventory
 from seawall.exporters.mysql import QUERIES
 from seawall.exporters.mysql_innodb import METRICS
 from seawall.exporters.mysql_query import Server, number
@@ -92,31 +92,14 @@ def scrapes(exporter: RunningExporter) -> dict[str, Scrape]:
     return {name: exporter.scrape(f"/probe?service={name}") for name in ("source", "replica", "node")}
 
 
-def value(scrape: Scrape, name: str, **labels: str) -> float:
-    """Return the one sample of a family that has *labels* among its own."""
-    (only,) = [one for (_, has), one in scrape[name].samples.items() if labels.items() <= dict(has).items()]
-    return only
-
-
-def queries(scrape: Scrape) -> dict[str, float]:
-    """Return which queries had their answer."""
-    return {dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_success"].samples.items()}
-
-
 def test_every_declared_family_is_seen_of_one_server_or_another(scrapes: dict[str, Scrape]) -> None:
     """The inventory holds no name that no real server has."""
-    declared = {info.name for info in inventory()["mysql"]}
-    assert OF_MYSQL == declared - {name for scrape in scrapes.values() for name in scrape}
+    assert OF_MYSQL == unseen("mysql", scrapes.values())
 
 
 def test_the_declaration_says_the_name_type_and_labels_of_what_is_exposed(scrapes: dict[str, Scrape]) -> None:
     """The inventory is true of a real scrape."""
-    declared = {info.name: info for info in inventory()["mysql"]}
-    for name, family in ((name, each) for scrape in scrapes.values() for name, each in scrape.items()):
-        if not name.startswith(OUR_OWN):
-            assert (declared[name].type.replace("untyped", "unknown"), name) == (family.type, name)
-            labels = {frozenset(label for label, _ in labels) for labels in family.label_sets}
-            assert {frozenset(declared[name].labels)} == labels, name
+    assert [] == misdeclared("mysql", scrapes.values())
 
 
 def test_every_query_has_its_answer(scrapes: dict[str, Scrape]) -> None:

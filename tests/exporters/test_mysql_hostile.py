@@ -8,12 +8,13 @@ from typing import Final
 
 import pytest
 from outside import Behaviour, hang, tcp
+from scrapes import value
 from servers import RunningExporter, StartExporter, eventually, free_port
 
 from seawall.exporters.mysql import QUERIES
 from seawall.exporters.mysql_query import Server
 
-from .test_redis_hostile import close, garble, probe_threads, value
+from .test_redis_hostile import close, garble, probe_threads
 
 HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "2.5"}  # a deadline of two seconds
 PASSWORD: Final = "hunter2-and-more"

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 from mysql import RIGHTS, MysqlServer, StartMysql
 from outside import authority
+from scrapes import folded, queries, value
 from servers import RunningExporter, Scrape, StartExporter, eventually
 
 from seawall.exporters.errors import ConnectError
@@ -19,7 +20,6 @@ from seawall.exporters.mysql_query import LIMIT
 from seawall.exporters.mysql_statements import SESSIONS
 
 from .test_mysql_hostile import PASSWORD, guarded
-from .test_redis_hostile import value
 
 pytestmark = pytest.mark.e2e
 
@@ -73,14 +73,9 @@ def exporter(start_exporter: StartExporter, real: MysqlServer) -> RunningExporte
     return start_exporter({who: real.url_of(who) for who in ("monitor", "poor", "half")})
 
 
-def outcomes(scrape: Scrape) -> dict[str, float]:
-    """Return which queries had their answer."""
-    return {dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_success"].samples.items()}
-
-
 def refused(scrape: Scrape) -> set[str]:
     """Return the queries without an answer."""
-    return {name for name, success in outcomes(scrape).items() if not success}
+    return {name for name, success in queries(scrape).items() if not success}
 
 
 def test_a_wrong_password_is_down_and_says_so(
@@ -132,7 +127,7 @@ def test_the_user_of_the_page_is_enough(real: MysqlServer, start_exporter: Start
     assert [create, f"GRANT {RIGHTS} ON *.* TO 'seawall'@'%';"] == [again, rights]
     real.run(create, rights, statements)
     exporter = start_exporter({"orders": real.url_of("seawall:${P}")}, {"P": "a-long-password"})
-    assert {1.0} == set(outcomes(exporter.scrape("/probe?service=orders")).values())
+    assert {1.0} == set(queries(exporter.scrape("/probe?service=orders")).values())
 
 
 def test_a_user_without_rights_loses_what_he_may_not_see_and_that_alone(
@@ -188,9 +183,7 @@ def test_far_too_many_are_bounded_and_counted_and_hostile_names_are_told_as_they
 ) -> None:
     """The largest are kept, the rest is one row, and how many these are is told; the sum is the server's."""
     scrape = exporter.scrape("/probe?service=monitor")
-    beyond = {
-        dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_folded_rows"].samples.items()
-    }
+    beyond = folded(scrape)
     spaces = real.ask("SELECT COUNT(*) FROM information_schema.innodb_sys_tablespaces")
     assert {"processlist": 0, "innodb_tablespaces": spaces - LIMIT} == beyond
     sizes = scrape["mysql_info_schema_innodb_tablespace_file_size_bytes"].samples

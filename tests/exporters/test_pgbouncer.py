@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 from pgbouncer import ENVIRON, PASSWORDS, PgbouncerServer, StartPgbouncer, running_pgbouncer
 from postgres import PostgresServer
+from scrapes import value
 from servers import Family, LabelSet, RunningExporter, Scrape, StartExporter, eventually, parse
 
 from seawall.exporters import inventory
@@ -25,12 +26,6 @@ OUR_OWN: Final = {
 MOVING: Final = ("seconds_total", "client_connections", "free_")
 # Their columns are those of versions from 1.23 on, and Debian 12 has 1.18: tests/exporters/test_pgbouncer_tables.py.
 OF_NEWER: Final = {f"pgbouncer_stats_totals_{name}_total" for name in ("server_assignments", "client_parses", "server_parses", "binds")}  # fmt: skip
-
-
-def value(scrape: Scrape, name: str, /, **labels: str) -> float:
-    """Return the one sample of a family that has *labels* among its own."""
-    (only,) = [one for (_, has), one in scrape[name].samples.items() if labels.items() <= dict(has).items()]
-    return only
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from threading import Event
 
 import pytest
 from outside import Behaviour, hang, tcp
+from scrapes import value
 from servers import StartExporter, eventually
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.pgbouncer import connect
 
-from .test_pgbouncer import value
 from .test_postgres_hostile import (
     HEADERS,
     PASSWORD,

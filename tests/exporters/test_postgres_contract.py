@@ -7,9 +7,9 @@ from typing import Final
 import psycopg
 import pytest
 from postgres import PostgresServer, StartPostgres
+from scrapes import misdeclared, queries, unseen, value
 from servers import RunningExporter, Scrape, StartExporter, answers, eventually, free_port, get, parse, process
 
-from seawall.exporters import inventory
 from seawall.exporters.postgres_query import Server
 from seawall.exporters.postgres_server import CHECKPOINTER
 from seawall.exporters.postgres_settings import factor
@@ -17,7 +17,6 @@ from seawall.exporters.postgres_tables import STATEMENTS
 
 pytestmark = pytest.mark.e2e
 
-OUR_OWN: Final = ("seawall_",)
 PRIMARY: Final = (
     "shared_preload_libraries=pg_stat_statements",
     "track_io_timing=on",
@@ -82,31 +81,14 @@ def scrapes(exporter: RunningExporter, primary: PostgresServer) -> dict[str, Scr
     return {name: exporter.scrape(f"/probe?service={name}") for name in ("primary", "standby")}
 
 
-def value(scrape: Scrape, name: str, **labels: str) -> float:
-    """Return the one sample of a family that has *labels* among its own."""
-    (only,) = [one for (_, has), one in scrape[name].samples.items() if labels.items() <= dict(has).items()]
-    return only
-
-
-def queries(scrape: Scrape) -> dict[str, float]:
-    """Return which queries had their answer."""
-    return {dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_success"].samples.items()}
-
-
 def test_every_declared_family_is_seen_of_one_server_or_another(scrapes: dict[str, Scrape]) -> None:
     """The inventory holds no name that no real server has."""
-    declared = {info.name for info in inventory()["postgres"]}
-    assert OF_NEWER == declared - {name for scrape in scrapes.values() for name in scrape}
+    assert OF_NEWER == unseen("postgres", scrapes.values())
 
 
 def test_the_declaration_says_the_name_type_and_labels_of_what_is_exposed(scrapes: dict[str, Scrape]) -> None:
     """The inventory is true of a real scrape, also of counters that were named without ``_total``."""
-    declared = {info.name: info for info in inventory()["postgres"]}
-    for name, family in ((name, each) for scrape in scrapes.values() for name, each in scrape.items()):
-        if not name.startswith(OUR_OWN):
-            assert (declared[name].type.replace("untyped", "unknown"), name) == (family.type, name)
-            labels = {frozenset(label for label, _ in labels) for labels in family.label_sets}
-            assert {frozenset(declared[name].labels)} == labels, name
+    assert [] == misdeclared("postgres", scrapes.values())
 
 
 def test_every_query_has_its_answer(scrapes: dict[str, Scrape]) -> None:

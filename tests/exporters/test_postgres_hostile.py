@@ -10,12 +10,13 @@ import psycopg
 import pytest
 from outside import Behaviour, hang, tcp
 from postgres import PostgresServer, StartPostgres
-from servers import RunningExporter, Scrape, StartExporter, eventually, free_port
+from scrapes import folded, queries, value
+from servers import RunningExporter, StartExporter, eventually, free_port
 
 from seawall.exporters.postgres import QUERIES
 from seawall.exporters.postgres_query import LIMIT
 
-from .test_redis_hostile import close, garble, probe_threads, value
+from .test_redis_hostile import close, garble, probe_threads
 
 HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "2.5"}  # a deadline of two seconds
 PASSWORD = "hunter2-and-more"
@@ -140,11 +141,6 @@ def real(start_postgres: StartPostgres) -> PostgresServer:
     return running
 
 
-def outcomes(scrape: Scrape) -> dict[str, float]:
-    """Return which queries had their answer."""
-    return {dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_success"].samples.items()}
-
-
 @pytest.mark.e2e
 def test_a_wrong_password_is_down_and_says_so(
     start_exporter: StartExporter, real: PostgresServer, caplog: pytest.LogCaptureFixture
@@ -160,7 +156,7 @@ def test_a_wrong_password_is_down_and_says_so(
 def test_pg_monitor_is_enough(start_exporter: StartExporter, real: PostgresServer) -> None:
     """Every query has its answer."""
     exporter = start_exporter({"orders": real.url_of("monitor")})
-    assert {1.0} == set(outcomes(exporter.scrape("/probe?service=orders")).values())
+    assert {1.0} == set(queries(exporter.scrape("/probe?service=orders")).values())
 
 
 @pytest.mark.e2e
@@ -172,7 +168,7 @@ def test_a_role_without_rights_loses_what_it_may_not_see_and_that_alone(
     for _ in range(2):
         scrape = exporter.scrape("/probe?service=orders")
     assert value(scrape, "pg_up") == 1
-    refused = {name for name, success in outcomes(scrape).items() if not success}
+    refused = {name for name, success in queries(scrape).items() if not success}
     assert {
         "long_running_transactions",
         "stat_activity",
@@ -194,11 +190,11 @@ def test_one_view_that_is_closed_is_missing_alone_and_is_back_with_its_right(
     exporter = start_exporter({"orders": real.url_of("monitor")})
     real.run("REVOKE SELECT ON pg_stat_archiver FROM PUBLIC")
     scrape = exporter.scrape("/probe?service=orders")
-    assert {"stat_archiver"} == {name for name, success in outcomes(scrape).items() if not success}
+    assert {"stat_archiver"} == {name for name, success in queries(scrape).items() if not success}
     assert "pg_stat_archiver_failed_count" not in scrape
     assert "pg_stat_activity_count" in scrape
     real.run("GRANT SELECT ON pg_stat_archiver TO PUBLIC")
-    assert {1.0} == set(outcomes(exporter.scrape("/probe?service=orders")).values())
+    assert {1.0} == set(queries(exporter.scrape("/probe?service=orders")).values())
 
 
 @pytest.mark.e2e
@@ -215,7 +211,7 @@ def test_a_table_that_somebody_has_to_himself_costs_its_size_alone(
     sized = {dict(labels)["relname"] for _, labels in scrape["pg_stat_user_tables_table_size_bytes"].samples}
     counted = {dict(labels)["relname"] for _, labels in scrape["pg_stat_user_tables_n_live_tup"].samples}
     assert [(False, True), (True, True)] == [("held" in sized, "free" in sized), ("held" in counted, "free" in counted)]
-    assert {1.0} == set(outcomes(scrape).values())
+    assert {1.0} == set(queries(scrape).values())
 
 
 @pytest.mark.e2e
@@ -228,8 +224,8 @@ def test_a_query_that_has_no_answer_in_time_is_missing_alone(
         holder.execute("LOCK TABLE pg_stat_archiver IN ACCESS EXCLUSIVE MODE")
         for _ in range(2):
             scrape = exporter.scrape("/probe?service=orders")
-            assert {"stat_archiver"} == {name for name, success in outcomes(scrape).items() if not success}
-    assert {1.0} == set(outcomes(exporter.scrape("/probe?service=orders")).values())
+            assert {"stat_archiver"} == {name for name, success in queries(scrape).items() if not success}
+    assert {1.0} == set(queries(exporter.scrape("/probe?service=orders")).values())
     assert "refuses the query stat_archiver: canceling statement due to lock timeout" in caplog.text
 
 
@@ -292,7 +288,7 @@ def test_what_somebody_put_before_the_systems_own_is_never_called(
     """Who owns a database cannot borrow the rights of the role that monitors it."""
     exporter = start_exporter({"orders": shadowed.url_of("monitor", "shadowed")})
     scrape = exporter.scrape("/probe?service=orders")
-    assert {1.0} == set(outcomes(scrape).values())
+    assert {1.0} == set(queries(scrape).values())
     assert "caught" not in repr(scrape["pg_locks_count"])
     assert [] == shadowed.run("SELECT * FROM evil.caught", database="shadowed")
 
@@ -325,10 +321,8 @@ def test_far_too_many_are_bounded_and_counted(start_exporter: StartExporter, hug
     """The largest are kept, the rest is one row, how many these are is told, and the probe ends in time."""
     exporter = start_exporter({"orders": huge.url_of(huge.user)})
     scrape = exporter.scrape("/probe?service=orders")
-    assert {1.0} == set(outcomes(scrape).values())
-    beyond = {
-        dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_folded_rows"].samples.items()
-    }
+    assert {1.0} == set(queries(scrape).values())
+    beyond = folded(scrape)
     databases = huge.ask("SELECT count(*) FROM pg_database") - LIMIT
     tables = 50_250 - LIMIT
     assert {

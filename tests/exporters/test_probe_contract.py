@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 import yaml
 from outside import Authority, authority, dns_answer, page, saying, tcp, udp
+from scrapes import value
 from servers import RunningExporter, Scrape, answers, eventually, free_port, get, parse, process, serving
 
 from seawall.exporters import inventory
@@ -138,15 +139,9 @@ def test_names_types_labels_and_values_are_blackbox_exporters(
     for family, told in reference.items():
         assert told.type == ours[family].type, family
         assert told.samples.keys() == ours[family].samples.keys(), family
-        for key, value in told.samples.items():
+        for key, one in told.samples.items():
             allowed = SECONDS if family.endswith(("duration_seconds", "time_seconds")) else 0
-            assert abs(value - ours[family].samples[key]) <= allowed, (family, key)
-
-
-def value(scrape: Scrape, family: str) -> float:
-    """Return the one sample of a family."""
-    (found,) = scrape[family].samples.values()
-    return found
+            assert abs(one - ours[family].samples[key]) <= allowed, (family, key)
 
 
 @pytest.mark.parametrize(("name", "reason"), [("expired", "tls"), ("foreign", "tls"), ("wrong", "status")])

@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from outside import Authority, Behaviour, authority, hang, page, tcp
 from rabbitmq import RabbitmqNode, StartRabbitmq
+from scrapes import queries, value
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, get, parse
 
 from seawall.exporters import inventory
@@ -43,12 +44,6 @@ MOVING: Final = ("memory", "uptime", "processes_used", "run_queue", "available_b
 ODD: Final = 'a "quoted", \\ name="x" of ü'
 
 
-def value(scrape: Scrape, name: str) -> float:
-    """Return the one sample of a family."""
-    (only,) = scrape[name].samples.values()
-    return only
-
-
 def by_queue(scrape: Scrape, name: str) -> dict[tuple[str, str], float]:
     """Return what a family says of each vhost and queue."""
     found = {}
@@ -56,11 +51,6 @@ def by_queue(scrape: Scrape, name: str) -> dict[tuple[str, str], float]:
         named = dict(labels)
         found[named.get("vhost", ""), named["queue"]] = one
     return found
-
-
-def queries(scrape: Scrape) -> dict[str, float]:
-    """Return which queries had their answer."""
-    return {dict(labels)["query"]: one for (_, labels), one in scrape["seawall_probe_query_success"].samples.items()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from threading import Event, Thread
 
 import pytest
 from outside import Behaviour, hang, tcp
-from servers import RunningExporter, Scrape, StartExporter, StartRedis, eventually, free_port
+from scrapes import queries, value
+from servers import RunningExporter, StartExporter, StartRedis, eventually, free_port
 
 
 def drip(client: socket.socket, stop: Event) -> None:
@@ -54,12 +55,6 @@ def babble(client: socket.socket, stop: Event) -> None:
     info = b'redis_version:7.0.15\r\ncmdstat_\xff"\\x:calls=3,usec=5\r\n'
     for command in commands(client):
         client.sendall(b"$%d\r\n%b\r\n" % (len(info), info) if command[0] == b"INFO" else b":0\r\n")
-
-
-def value(scrape: Scrape, name: str) -> float:
-    """Return the one sample of a family."""
-    (only,) = scrape[name].samples.values()
-    return only
 
 
 HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
@@ -202,10 +197,7 @@ def test_a_user_without_rights_for_the_slow_log_loses_that_family_alone(
     assert value(scrape, "redis_up") == 1
     assert "redis_slowlog_length" not in scrape
     assert "redis_connected_clients" in scrape
-    queries = {
-        dict(labels)["query"]: number for (_, labels), number in scrape["seawall_probe_query_success"].samples.items()
-    }
-    assert queries == {"info": 1, "slowlog": 0}
+    assert queries(scrape) == {"info": 1, "slowlog": 0}
 
 
 @pytest.mark.e2e

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from postgres import StartPostgres
+from scrapes import queries
 from servers import StartExporter, StartRedis
 
 from seawall.exporters import inventory
@@ -71,10 +72,7 @@ def test_the_acl_of_the_page_is_enough_and_no_more(start_redis: StartRedis, star
     running = start_exporter({"cache": f"redis://{user}:${{P}}@127.0.0.1:{server.port}"}, {"P": password})
     scrape = running.scrape("/probe?service=cache")
     assert list(scrape["redis_up"].samples.values()) == [1]
-    queries = {
-        dict(labels)["query"]: value for (_, labels), value in scrape["seawall_probe_query_success"].samples.items()
-    }
-    assert queries == {"info": 1, "slowlog": 1, "cluster": 1}
+    assert queries(scrape) == {"info": 1, "slowlog": 1, "cluster": 1}
     assert server.cli("acl", "log") == ""
     used = set(re.findall(r"cmdstat_([a-z|]+):", server.cli("info", "commandstats"))) - {
         "acl|setuser",
@@ -106,9 +104,7 @@ def test_the_page_says_what_a_role_without_rights_loses(
     server = start_postgres()
     server.run("CREATE ROLE poor LOGIN")
     scrape = start_exporter({"orders": server.url_of("poor")}).scrape("/probe?service=orders")
-    refused = {
-        dict(labels)["query"] for (_, labels), one in scrape["seawall_probe_query_success"].samples.items() if not one
-    }
+    refused = {query for query, answered in queries(scrape).items() if not answered}
     table = PAGE.read_text().partition("| query | families | needs |")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     # Without the extension statements are not asked, and CONNECT is everybody's until it is revoked.
