@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import BadUrlError, MissingPackageError
+from .refusals import Refusals
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-_log: Final = logging.getLogger(__name__)
 _HEARTBEAT: Final = 60_000  # milliseconds: pymongo's own look at the server, beside the probes
 _FAREWELL: Final = 0.05  # seconds: at the end pymongo tells the server which sessions are over
 Document = Mapping[str, Any]
@@ -61,12 +61,11 @@ class Session:
 
         def _refused(self, query: str, error: Exception) -> Document:
             self.told[query] = False
-            self._kept.note(query, str(error).partition(", full error")[0])
+            self._kept.refusals.note(query, str(error).partition(", full error")[0])
             return {}
 
     def __init__(self, client: "MongoClient[dict[str, Any]]", timeout: float, where: str) -> None:
-        self.client, self._timeout, self._where = client, timeout, where
-        self._noted: set[str] = set()
+        self.client, self._timeout, self.refusals = client, timeout, Refusals(where)
 
     @contextmanager
     def asking(self) -> Iterator["Session.Asking"]:
@@ -76,17 +75,11 @@ class Session:
         ask = Session.Asking(self)
         with pymongo.timeout(self._timeout):
             yield ask
-        self._noted -= {query for query, answered in ask.told.items() if answered}
+        self.refusals.answered(*(query for query, answered in ask.told.items() if answered))
 
     def command(self, database: str, command: Document) -> Document:
         """Return the answer to *command*. Raise what pymongo raises."""
         return self.client[database].command(dict(command), codec_options=self.client.codec_options)
-
-    def note(self, query: str, reason: str) -> None:
-        """Log what is refused, once."""
-        if query not in self._noted:
-            _log.warning("%s refuses %s: %s", self._where, query, " ".join(reason.split())[:200])
-        self._noted.add(query)
 
     def close(self) -> None:
         """End the connections, whoever waits on them; a server that is gone is not waited for."""

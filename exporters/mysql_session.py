@@ -1,24 +1,22 @@
 """One connection to MySQL or MariaDB that is kept between probes: read-only, with timeouts."""
 
-import logging
 import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Metric
 
+from .kept import Kept
 from .mysql_query import Query, Row, Server, named
 from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .redaction import without
+from .refusals import Refusals
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
-
-_log: Final = logging.getLogger(__name__)
 
 _LONGEST_STATEMENT: Final = 2.0  # seconds
 _SHARE: Final = 0.7  # of a probe's time, after which no further query is begun
@@ -28,7 +26,7 @@ _UNKNOWN_VARIABLE: Final = 1193
 Open = Callable[[socket.socket], "Connection[Any]"]
 
 
-class MysqlCollector:
+class MysqlCollector(Kept):
     """Asks one server; a query that it refuses, or does not answer in time, is missing alone.
 
     *variables* is asked first, and must be answered: it says what the server is. *login* begins a session over a socket
@@ -44,35 +42,23 @@ class MysqlCollector:
         secrets: frozenset[str],
         timeout: float,
     ) -> None:
+        super().__init__()
         self._address, self._login, self._secrets, self._timeout = address, login, secrets, timeout
         self._variables, self._queries = variables, tuple(queries)
         self._line: socket.socket | None = None
         self._connection: Connection[Any] | None = None
-        self._refused: set[str] = set()
-        self._busy = Lock()
-        self._closed = False
+        self._refusals = Refusals(":".join(map(str, address)))
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; raise OSError, and what *login* and PyMySQL do where nothing at all is answered."""
-        with self._busy:
-            try:
-                yield from self._families()
-            finally:
-                if self._closed:
-                    self._let_go()
+        with self._held():
+            yield from self._families()
 
-    def close(self) -> None:
-        """End the connection; who waits on it in another thread is woken, and closes it himself."""
-        self._closed = True
+    def _wake(self) -> None:
         line = self._line
         if line is not None:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-        if self._busy.acquire(blocking=False):
-            try:
-                self._let_go()
-            finally:
-                self._busy.release()
 
     def _let_go(self) -> None:
         connection, line, self._connection, self._line = self._connection, self._line, None, None
@@ -154,19 +140,10 @@ class MysqlCollector:
         except pymysql.err.Error as error:
             if not self._connection.open:
                 raise
-            if query.name not in self._refused:
-                _log.warning("%s refuses the query %s: %s", self._where, query.name, self._told(error))
-            self._refused.add(query.name)
+            self._refusals.note(f"the query {query.name}", without(told(error), self._secrets))
             return None
-        self._refused.discard(query.name)
+        self._refusals.answered(f"the query {query.name}")
         return rows
-
-    @property
-    def _where(self) -> str:
-        return ":".join(map(str, self._address))
-
-    def _told(self, error: Exception) -> str:
-        return without(told(error), self._secrets)
 
     def _run(self, statement: str) -> Sequence[Row]:
         assert self._connection is not None

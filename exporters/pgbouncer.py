@@ -1,6 +1,5 @@
 """PgBouncer: pgbouncer_exporter's metrics, from its console, over psycopg and a user who may only look."""
 
-import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,11 +14,10 @@ from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .pgbouncer_tables import READERS, TABLE_METRICS, TABLES, Row
 from .postgres_connection import KeptConnection, connected, require_psycopg
 from .redaction import instance
+from .refusals import Refusals
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-_log: Final = logging.getLogger(__name__)
 
 UP: Final = gauge("pgbouncer_up", "", "1 if the server answered, else 0.")
 _CONSOLE: Final = "pgbouncer"
@@ -32,8 +30,7 @@ class PgbouncerCollector(KeptConnection):
 
     def __init__(self, connect: "Callable[[], Connection[Any]]", where: str) -> None:
         super().__init__(connect)
-        self._where = where
-        self._refused: set[str] = set()
+        self._refusals = Refusals(where)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families; raise what *connect* does, AnswerError, and psycopg.Error where the connection breaks."""
@@ -83,16 +80,10 @@ class PgbouncerCollector(KeptConnection):
         except psycopg.Error as error:
             if self._is_gone():
                 raise
-            self._note(name, str(error))
+            self._refusals.note(f"SHOW {name.upper()}", str(error))
             return None
-        self._refused.discard(name)
+        self._refusals.answered(f"SHOW {name.upper()}")
         return rows
-
-    def _note(self, name: str, reason: str) -> None:
-        """Log what is refused, once."""
-        if name not in self._refused:
-            _log.warning("%s refuses SHOW %s: %s", self._where, name.upper(), " ".join(reason.split())[:200])
-        self._refused.add(name)
 
 
 def _rows(cursor: Any) -> list[Row]:

@@ -3,12 +3,12 @@
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from threading import Lock
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ConnectError, MissingPackageError
+from .kept import Kept
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -16,36 +16,19 @@ if TYPE_CHECKING:
 _ROLE: Final = re.compile(r'\b(user|role) "[^"]*"')
 
 
-class KeptConnection:
+class KeptConnection(Kept):
     """A connection that is opened at the first question, and kept for the next probe."""
 
     def __init__(self, connect: "Callable[[], Connection[Any]]") -> None:
+        super().__init__()
         self._connect = connect
         self._connection: Connection[Any] | None = None
-        self._busy = Lock()
-        self._closed = False
 
-    def close(self) -> None:
-        """End the connection; who waits on it in another thread is woken, and closes it himself."""
-        self._closed = True
+    def _wake(self) -> None:
         connection = self._connection
         if connection is not None:
             with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
                 line.shutdown(socket.SHUT_RDWR)
-        if self._busy.acquire(blocking=False):
-            try:
-                self._let_go()
-            finally:
-                self._busy.release()
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        with self._busy:
-            try:
-                yield
-            finally:
-                if self._closed:
-                    self._let_go()
 
     def _let_go(self) -> None:
         if self._connection is not None:

@@ -1,6 +1,5 @@
 """One connection to PostgreSQL that is kept between probes: two round trips each, read-only, with timeouts."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,11 +11,10 @@ from .own import FOLDED_ROWS, QUERY_SUCCESS
 from .postgres_connection import KeptConnection
 from .postgres_plans import Plans
 from .postgres_query import Query, Row, Server, folded
+from .refusals import Refusals
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-_log: Final = logging.getLogger(__name__)
 
 _LONGEST_STATEMENT: Final = 2.0  # seconds
 _SHARE: Final = 0.7  # of a probe's time, after which no further query is begun
@@ -43,11 +41,10 @@ class PostgresCollector(KeptConnection):
     ) -> None:
         super().__init__(connect)
         self._queries = tuple(queries)
-        self._where = where
         self._timeout = timeout
         statement = min(_LONGEST_STATEMENT, timeout / 4)
         self._before = _BEFORE.format(statement=f"{statement * 1000:.0f}", lock=f"{statement * 250:.0f}")
-        self._refused: set[str] = set()
+        self._refusals = Refusals(where)
         self._plans = Plans()
 
     def collect(self) -> Iterator[Metric]:
@@ -89,7 +86,8 @@ class PostgresCollector(KeptConnection):
         """Return the rows of each query, None of one that failed: all in one round trip, but for those that failed."""
         import psycopg
 
-        together = {query.name: query.text(server) for query in queries if query.name not in self._refused}
+        asked = [query for query in queries if f"the query {query.name}" not in self._refusals]
+        together = {query.name: query.text(server) for query in asked}
         found: dict[str, Sequence[Row] | None] = {}
         try:
             found.update(zip(together, self._planned(together) if together else [], strict=True))
@@ -110,12 +108,9 @@ class PostgresCollector(KeptConnection):
         except psycopg.Error as error:
             if self._is_gone():
                 raise
-            if query.name not in self._refused:
-                reason = " ".join(str(error).split())[:200]
-                _log.warning("%s refuses the query %s: %s", self._where, query.name, reason)
-            self._refused.add(query.name)
+            self._refusals.note(f"the query {query.name}", str(error))
             return None
-        self._refused.discard(query.name)
+        self._refusals.answered(f"the query {query.name}")
         return rows
 
     def _planned(self, queries: Mapping[str, str]) -> list[Sequence[Row]]:
