@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from concurrent.futures import wait as done
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
+from weakref import WeakMethod
 
 from .errors import AnswerError, BadUrlError, MissingPackageError
 from .kafka_age import Found, Partition
@@ -33,7 +34,9 @@ class Cluster:
         self._said = ""
         self.refuses = False
         self._closed = False
-        configuration: dict[str, Any] = {**settings, "error_cb": self._note}
+        # Not this very method: it would hold the client that holds it, and the client's threads until some later day.
+        note = WeakMethod(self._note)
+        configuration: dict[str, Any] = {**settings, "error_cb": lambda error: (note() or _forget)(error)}
         self.admin = AdminClient(configuration)
 
     def wait(self, futures: Iterable["Future[T]"], deadline: Deadline) -> None:
@@ -47,15 +50,13 @@ class Cluster:
 
     def result(self, future: "Future[T]", deadline: Deadline) -> T:
         """Return what it came to; raise AnswerError."""
-        from confluent_kafka import KafkaException
-
         self.wait([future], deadline)
         if not future.done():
             raise AnswerError(self._said or "the cluster does not answer in time")
-        try:
-            return future.result()
-        except KafkaException as error:
-            raise AnswerError(self._said or str(error.args[0].str())) from None
+        refused = is_refused(future)
+        if refused:
+            raise AnswerError(self._said or refused)
+        return future.result()
 
     def metadata(self, deadline: Deadline) -> "ClusterMetadata":
         """Return its brokers, topics and partitions, as one of the brokers sees them; raise AnswerError."""
@@ -90,7 +91,7 @@ class Cluster:
 
     def _offsets(self, specs: Mapping[Partition, "OffsetSpec"], deadline: Deadline) -> dict[Partition, Found | None]:
         """Return what has an answer: the leader of one may be gone or hang, and the others are told all the same."""
-        from confluent_kafka import KafkaException, TopicPartition
+        from confluent_kafka import TopicPartition
 
         if not specs:
             return {}
@@ -100,12 +101,9 @@ class Cluster:
         self.wait(futures.values(), share)
         answers: dict[Partition, Found | None] = {}
         for partition, future in futures.items():
-            if not future.done():
+            if not future.done() or is_refused(future):
                 continue
-            try:
-                found = future.result()
-            except KafkaException:
-                continue
+            found = future.result()
             known = (found.offset, max(0, found.timestamp) / 1000) if found.offset >= 0 else None
             answers[partition.topic, partition.partition] = known
         return answers
@@ -120,6 +118,21 @@ class Cluster:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._said = _plainly(error.str())
         self.refuses = self.refuses or error.code() == KafkaError._AUTHENTICATION
+
+
+def is_refused(future: "Future[Any]") -> str:
+    """Return why what is done was refused; nothing where it was not.
+
+    Raised, the error would hold who asked, who holds the future, which holds the error: nothing of it ended by itself.
+    """
+    from confluent_kafka import KafkaException
+
+    error = future.exception()
+    return (str(error.args[0].str()) or "it is refused") if isinstance(error, KafkaException) else ""
+
+
+def _forget(_error: "KafkaError") -> None:
+    """Nobody asks any more."""
 
 
 def _plainly(text: str) -> str:

@@ -1,7 +1,6 @@
 """Kafka's consumer groups: how many members each has, and how far behind each is."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final
@@ -10,7 +9,7 @@ from prometheus_client import Metric
 
 from .declaration import Labels, MetricInfo
 from .kafka_age import Partition
-from .kafka_client import Cluster
+from .kafka_client import Cluster, is_refused
 from .kafka_metrics import COMMITTED, COMMITTED_SUM, LAG, LAG_SECONDS, LAG_SUM, MEMBERS, OTHERS
 from .probe_deadline import Deadline
 
@@ -70,7 +69,7 @@ def read_groups(cluster: Cluster, most: int, deadline: Deadline) -> Groups:
 
 def _ask(cluster: Cluster, names: list[str], deadline: Deadline) -> dict[str, tuple[int, list["TopicPartition"]]]:
     """Return the number of members and what was committed of each that answers in time."""
-    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+    from confluent_kafka import ConsumerGroupTopicPartitions
 
     described = cluster.admin.describe_consumer_groups(names, request_timeout=deadline.left())
     committed = {
@@ -82,9 +81,10 @@ def _ask(cluster: Cluster, names: list[str], deadline: Deadline) -> dict[str, tu
     cluster.wait([*described.values(), *committed.values()], deadline)
     found = {}
     for name in names:
-        if described[name].done() and committed[name].done():
-            with suppress(KafkaException):  # this one may not be seen, or went just now
-                found[name] = len(described[name].result().members), committed[name].result().topic_partitions or []
+        both = described[name], committed[name]
+        # One that is refused may not be seen, or went just now.
+        if all(each.done() and not is_refused(each) for each in both):
+            found[name] = len(both[0].result().members), both[1].result().topic_partitions or []
     return found
 
 

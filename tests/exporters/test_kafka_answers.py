@@ -1,8 +1,12 @@
 """What the kafka collector makes of answers, however many and however odd: no server is needed."""
 
+import gc
 import random
+import socket
 from collections.abc import Mapping, Set
 from concurrent.futures import Future
+from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -10,11 +14,16 @@ import pytest
 from confluent_kafka import ConsumerGroupState
 from hypothesis import given
 from hypothesis import strategies as st
+from outside import Behaviour, tcp
+from servers import eventually
 
 from seawall.exporters import kafka_groups, kafka_topics
+from seawall.exporters.kafka import connect
 from seawall.exporters.kafka_age import Found, Partition, Position, ages
+from seawall.exporters.kafka_client import AnswerError
 from seawall.exporters.kafka_groups import Groups, furthest, lags, read_groups
 from seawall.exporters.kafka_topics import Replicas, Topics, largest
+from seawall.exporters.kinds import Target
 from seawall.exporters.probe_deadline import Deadline
 
 NOW: Final = 1_800_000_000.0
@@ -233,3 +242,36 @@ def test_no_more_partitions_are_told_than_may_be(most: int) -> None:
     topics = {f"t{index}": dict.fromkeys(range(numbers.randint(1, 9)), WELL) for index in range(50)}
     kept = largest(topics, {}, most)
     assert sum(len(topics[name]) for name in kept) <= most
+
+
+def threads_of_librdkafka() -> int:
+    """Return how many there are in this process; it names them."""
+    return sum((task / "comm").read_text().startswith("rdk:") for task in Path("/proc/self/task").iterdir())
+
+
+def hang_up(client: socket.socket, stop: Event) -> None:
+    """Close at once."""
+
+
+def silent(client: socket.socket, stop: Event) -> None:
+    """Answer nothing."""
+    stop.wait(60)
+
+
+@pytest.mark.parametrize("behaviour", [hang_up, silent])
+def test_a_client_ends_with_its_collector(behaviour: Behaviour) -> None:
+    """Its threads and connections too, at once: none of them waits until Python tidies up, which may be hours."""
+    gc.collect()
+    eventually(lambda: threads_of_librdkafka() == 0, 60)
+    gc.disable()
+    try:
+        with tcp(behaviour) as port:
+            for _ in range(3):
+                collector = connect(Target(f"kafka://127.0.0.1:{port}", 0.2))
+                with pytest.raises((AnswerError, TimeoutError)):
+                    list(collector.collect())
+                collector.close()
+            del collector
+            eventually(lambda: threads_of_librdkafka() == 0, 60)
+    finally:
+        gc.enable()
