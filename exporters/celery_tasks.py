@@ -28,6 +28,7 @@ MOST_REMEMBERED: Final = 50_000
 """Tasks between their publication and their end. The first ones stay: they are what a backlog is worked off from."""
 _LONGEST_MEMORY: Final = 6 * 3600.0  # seconds
 _LONGEST_NAME: Final = 200
+_LARGEST_NUMBER: Final = 1e11  # of seconds, three thousand years
 _MOST_ENDED: Final = 1000  # of which more events may come: one that is rejected has failed first
 _ENDS: Final = frozenset({"task-succeeded", "task-failed", "task-rejected", "task-revoked"})
 _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?=\()")
@@ -36,6 +37,16 @@ _EXCEPTION: Final = re.compile(r"[A-Za-z_][\w.]*(?=\()")
 def name_of(value: Any) -> str:
     """Return *value* as that of a label: bounded, and such as UTF-8 can have; nothing where it is no text."""
     return value[:_LONGEST_NAME].encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else ""
+
+
+def number_of(value: Any) -> float | None:
+    """Return *value* as a number that can be added to others; None where it is none.
+
+    JSON's may be NaN, infinite, or too large for a float.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if -_LARGEST_NUMBER < value < _LARGEST_NUMBER else None
 
 
 @dataclass
@@ -106,8 +117,8 @@ class Tasks:
         kind, uuid = event.get("type"), event.get("uuid")
         if kind not in STATES:
             return
-        host, at = name_of(event.get("hostname")), event.get("timestamp")
-        if not isinstance(uuid, str) or not host or not isinstance(at, int | float):
+        host, at = name_of(event.get("hostname")), number_of(event.get("timestamp"))
+        if not isinstance(uuid, str) or not host or at is None:
             self.discarded += 1
             return
         uuid = uuid[:_LONGEST_NAME]
@@ -121,8 +132,8 @@ class Tasks:
         if kind == "task-started" and task.ready is not None:
             self._waits.at(labels).observe(max(0.0, at - task.ready))
             task.ready = None  # a repeated attempt did not wait from then on
-        runtime = event.get("runtime")
-        if kind == "task-succeeded" and isinstance(runtime, int | float):
+        runtime = number_of(event.get("runtime"))
+        if kind == "task-succeeded" and runtime is not None:
             self._runtimes.at(labels).observe(max(0.0, runtime))
         if kind in _ENDS and self._remembered.pop(uuid, None) is not None:
             self._ended[uuid] = task

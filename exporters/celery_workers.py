@@ -1,5 +1,6 @@
 """Which workers are heard of, what they work on and on which queues: by their heartbeats, and by what they answer."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 from prometheus_client import Metric
 
 from .celery_metrics import PROCESS_COUNT, PROCESSED, PROCESSES, TASK_EVENTS, TASKS_ACTIVE, WORKER_UP, WORKERS
-from .celery_tasks import name_of
+from .celery_tasks import name_of, number_of
 from .declaration import Labels
 
 MOST_WORKERS: Final = 500
@@ -37,13 +38,16 @@ class _Worker:
 
 
 class Workers:
-    """What is known of each worker, by its node name; *silence* is how many seconds without a word are its end."""
+    """What is known of each worker, by its node name; *silence* is how many seconds without a word are its end.
+
+    Moments are such as no clock that is set changes.
+    """
 
     def __init__(self, silence: float, forgot: Callable[[str], None]) -> None:
         self._silence, self._forgot = silence, forgot
         self._workers: dict[str, _Worker] = {}
         self._gone: dict[str, float] = {}
-        self._heard_from = 0.0
+        self._heard_from = -math.inf
         self.left_out = 0
 
     def begin(self, now: float) -> None:
@@ -118,7 +122,7 @@ class Workers:
         yield PROCESS_COUNT.samples(slots)
 
     def _heard(self, host: str, now: float) -> _Worker | None:
-        if now - self._gone.get(host, 0.0) < _GOODBYE:
+        if now - self._gone.get(host, -math.inf) < _GOODBYE:
             return None
         if host not in self._workers and len(self._workers) >= MOST_WORKERS:
             self.left_out += 1
@@ -132,9 +136,9 @@ class Workers:
 
 
 def _beat(worker: _Worker, event: Mapping[str, Any], now: float) -> None:
-    worker.active = _number(event.get("active"))
-    worker.beat = min(_number(event.get("freq")) or worker.beat, FORGOTTEN / 6)
-    processed = _number(event.get("processed"))
+    worker.active = number_of(event.get("active"))
+    worker.beat = min(number_of(event.get("freq")) or worker.beat, FORGOTTEN / 6)
+    processed = number_of(event.get("processed"))
     if event.get("type") == "worker-online":
         worker.untold_since = None
     elif processed is not None and worker.processed is not None and processed > worker.processed:
@@ -152,8 +156,4 @@ def _slots(answer: Any) -> float | None:
         return None
     processes = pool.get("processes")
     # Threads and greenlets say their limit alone; prefork's processes may be fewer, as it grows and shrinks.
-    return float(len(processes)) if isinstance(processes, list) else _number(pool.get("max-concurrency"))
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(len(processes)) if isinstance(processes, list) else number_of(pool.get("max-concurrency"))

@@ -1,6 +1,7 @@
 """Listens to a broker in a thread of its own: whoever asks waits for that thread, and is let go when time is up."""
 
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -111,7 +112,7 @@ class Listener:
 
     def _listen(self, connection: Connection) -> None:
         channel = connection.channel()
-        since = time.time()
+        since = time.monotonic()
         self._workers.begin(since)
         with ExitStack() as stack:
             replies = self._consume(stack, connection, channel)
@@ -136,7 +137,7 @@ class Listener:
         self._condition.notify_all()
 
     def _round(self, connection: Connection, channel: Any, replies: str, since: float) -> list[Metric]:
-        now = time.time()
+        now = time.monotonic()
         self._queues.know(self._workers.queues())
         found = self._queues.lengths(connection, channel)
         self._control(channel, replies)
@@ -148,10 +149,10 @@ class Listener:
         return [*families, QUERY_SUCCESS.samples(told)]
 
     def _may(self, what: str) -> bool:
-        return time.time() - self._refused.get(what, 0.0) > _REFUSED_FOR
+        return time.monotonic() - self._refused.get(what, -math.inf) > _REFUSED_FOR
 
     def _refuse(self, what: str) -> None:
-        self._refused[what] = time.time()
+        self._refused[what] = time.monotonic()
         _log.warning("the broker refuses the right to %s; see the rights of a celery user", what)
 
     def _consume(self, stack: ExitStack, connection: Connection, channel: Any) -> str:
@@ -219,7 +220,7 @@ class Listener:
             raise
 
     def _on_event(self, body: Any, _message: Any) -> None:
-        now = time.time()
+        now = time.monotonic()
         for event in body if isinstance(body, list) else [body]:
             if not isinstance(event, dict):
                 self._tasks.discarded += 1
@@ -231,7 +232,7 @@ class Listener:
 
     def _on_reply(self, body: Any, _message: Any) -> None:
         answers = body.items() if isinstance(body, dict) else [("", None)]
-        now = time.time()
+        now = time.monotonic()
         self._tasks.discarded += sum(not self._workers.answered(host, answer, now) for host, answer in answers)
 
     def _on_garbage(self, _message: Any, _error: Exception) -> None:

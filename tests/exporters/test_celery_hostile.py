@@ -10,11 +10,13 @@ from threading import enumerate as threads
 from typing import Final
 
 import pytest
-from celery_apps import StartCelery, scraped, total, value
+from celery_apps import StartCelery, event, scraped, told, total, value
+from kombu import Connection, Exchange, Producer
 from outside import Behaviour, hang, tcp
 from servers import StartExporter, StartRedis, eventually, free_port, process
 
-from seawall.exporters.celery import broker_of
+from seawall.exporters.celery import broker_of, connect
+from seawall.exporters.kinds import Target
 
 PAGE: Final = Path(__file__).parents[2] / "docs/reference/exporter.md"
 HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
@@ -135,6 +137,32 @@ def test_a_broker_that_hangs_delays_no_other_probe(start_exporter: StartExporter
         assert all(thread.is_alive() for thread in asking[:1])
         for thread in asking:
             thread.join(PATIENCE)
+
+
+@pytest.mark.e2e
+def test_a_clock_that_is_set_back_hides_no_worker_that_fell_silent(
+    start_redis: StartRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be up for as long as the clock is behind."""
+    broker = f"redis://127.0.0.1:{start_redis().port}/0"
+    collector = connect(Target(f"celery+{broker}?silence=1", 5))
+    exchange, before = Exchange("celeryev", type="fanout"), time.time
+
+    def is_up() -> float | None:
+        return told(collector.collect()).get("celery_worker_up", {}).get(("one@a",))
+
+    def is_heard_of() -> bool:
+        with Connection(broker) as connection:
+            beat = event("worker-heartbeat", host="one@a", freq=0.1)
+            Producer(connection).publish(beat, "worker.heartbeat", exchange=exchange, declare=[exchange])
+        return is_up() == 1
+
+    try:
+        eventually(is_heard_of, PATIENCE, EVERY)
+        monkeypatch.setattr("time.time", lambda: before() - 86400)
+        eventually(lambda: is_up() == 0, PATIENCE, EVERY)
+    finally:
+        collector.close()
 
 
 def test_a_service_that_left_the_catalog_leaves_no_thread(start_exporter: StartExporter) -> None:

@@ -1,5 +1,6 @@
 """What is made of Celery's events of tasks, one by one: whoever can reach the broker can send them."""
 
+import math
 from typing import Any
 
 import pytest
@@ -103,6 +104,10 @@ def test_the_queue_of_a_task_that_nobody_told_of_is_that_of_its_worker() -> None
         event("task-started") | {"uuid": 7},
         event("task-started") | {"hostname": None},
         event("task-started") | {"timestamp": "now"},
+        event("task-started") | {"timestamp": math.nan},
+        event("task-started") | {"timestamp": math.inf},
+        event("task-started") | {"timestamp": 10**400},  # as JSON may have it, and no float
+        event("task-started") | {"timestamp": True},
     ],
 )
 def test_what_is_no_event_is_counted_and_dropped(garbage: dict[str, Any]) -> None:
@@ -112,6 +117,16 @@ def test_what_is_no_event_is_counted_and_dropped(garbage: dict[str, Any]) -> Non
     found = told(tasks.families())
     assert {(): 1} == found["seawall_celery_discarded_events_total"]
     assert "celery_task_started_total" not in found
+
+
+@pytest.mark.parametrize("runtime", [math.nan, math.inf, -math.inf, 10**400, 1e308, True, "5"])
+def test_a_number_that_is_none_does_not_spoil_a_sum(runtime: Any) -> None:
+    """Which would be infinite for ever."""
+    tasks = counting(event("task-succeeded", name="mail", runtime=runtime), event("task-succeeded", 101.0, runtime=2.0))
+    found = told(tasks.families())
+    ((_, total),) = found["celery_task_runtime_sum"].items()
+    assert 2.0 == total
+    assert [2] == list(found["celery_task_succeeded_total"].values())
 
 
 def test_names_are_bounded_and_such_as_utf_8_has() -> None:

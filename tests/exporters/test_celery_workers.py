@@ -1,5 +1,6 @@
 """What is made of workers' heartbeats and answers, one by one: whoever can reach the broker can send them."""
 
+import math
 from typing import Any
 
 import pytest
@@ -30,6 +31,18 @@ def test_a_worker_is_up_until_it_is_silent_and_forgotten_an_hour_later() -> None
     assert "celery_worker_tasks_active" not in told(workers.families(161.0))
     assert {} == told(workers.families(101.0 + FORGOTTEN))
     assert ["one@a"] == forgotten
+
+
+def test_a_number_that_is_none_is_not_told() -> None:
+    """JSON may have what no float can hold; the worker is heard of all the same."""
+    workers = Workers(60, lambda host: None)
+    for number in (10**400, math.inf, math.nan, True, "7"):
+        beat = {"type": "worker-heartbeat", "hostname": "one@a", "freq": number, "active": number, "processed": number}
+        workers.saw(beat, 100.0)
+        workers.answered("one@a", {"pool": {"max-concurrency": number}}, 100.0)
+        found = told(workers.families(159.0))
+        assert {("one@a",): 1} == found["celery_worker_up"]
+        assert not {"celery_worker_tasks_active", "seawall_celery_worker_processes"} & found.keys()
 
 
 def test_silence_while_nobody_listened_is_not_held_against_it() -> None:
