@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 from celery_apps import StartCelery, event, scraped, told, total, value
+from hostile import HEADERS, hang_up, web
 from kombu import Connection, Exchange, Producer
 from outside import Behaviour, hang, tcp
 from servers import StartExporter, StartRedis, eventually, free_port, process
@@ -19,7 +20,6 @@ from seawall.exporters.celery import broker_of, connect
 from seawall.exporters.kinds import Target
 
 PAGE: Final = Path(__file__).parents[2] / "docs/reference/exporter.md"
-HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
 PATIENCE: Final = 60
 EVERY: Final = 0.2  # seconds between two looks
 
@@ -90,16 +90,6 @@ def drip(client: socket.socket, stop: Event) -> None:
     """Answer a byte at a time, for ever."""
     while not stop.wait(0.1):
         client.sendall(b"+")
-
-
-def web(client: socket.socket, stop: Event) -> None:
-    """Answer as a web server does."""
-    client.recv(100)
-    client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
-def hang_up(client: socket.socket, stop: Event) -> None:
-    """Close at once."""
 
 
 @pytest.mark.parametrize("scheme", ["celery+redis", "celery+amqp"])

@@ -21,8 +21,9 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from hostile import HEADERS, dripping, is_down, web
 from kafka import KafkaBroker, StartKafka, used
-from outside import Behaviour, authority, hang, tcp
+from outside import Behaviour, authority, hang
 from scrapes import queries, value, values
 from servers import RunningExporter, Scrape, StartExporter, eventually, free_port, parse
 
@@ -37,7 +38,6 @@ OUR_OWN: Final = {
     "seawall_probe_query_success",
     "seawall_probe_query_folded_rows",
 }
-HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
 LOGIN: Final = "org.apache.kafka.common.security"
 SETTINGS: Final = (
     "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512",
@@ -267,13 +267,6 @@ def test_a_cluster_that_lets_nobody_in_is_down_and_the_log_says_why(
     assert "hunter" not in caplog.text
 
 
-def drip(client: socket.socket, stop: Event) -> None:
-    """Answer a byte at a time, for ever."""
-    client.sendall(b"\x00\x01\x00\x00")  # the length of what never comes whole
-    while not stop.wait(0.1):
-        client.sendall(b"x")
-
-
 def huge(client: socket.socket, stop: Event) -> None:
     """Promise two gigabytes."""
     client.recv(1000)
@@ -281,22 +274,12 @@ def huge(client: socket.socket, stop: Event) -> None:
     stop.wait(60)
 
 
-def garbage(client: socket.socket, stop: Event) -> None:
-    """Answer what is not Kafka's protocol."""
-    client.recv(1000)
-    client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
-@pytest.mark.parametrize("behaviour", [hang, drip, huge, garbage])
+@pytest.mark.parametrize("behaviour", [hang, dripping(b"\x00\x01\x00\x00"), huge, web])
 def test_a_hostile_server_is_down_within_the_deadline(
     start_exporter: StartExporter, behaviour: Behaviour, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The page answers in time that it is down, the log says so without the password."""
-    with tcp(behaviour) as port:
-        exporter = start_exporter({"mq": f"kafka://seawall:${{P}}@127.0.0.1:{port}"}, {"P": "hunter2"})
-        start = time.monotonic()
-        scrape = exporter.scrape("/probe?service=mq", HEADERS)
-        assert time.monotonic() - start < 1.5
-        assert [0, 0] == [value(scrape, "kafka_up"), value(scrape, "seawall_probe_success")]
-    eventually(lambda: "probe of mq failed" in caplog.text)
+    """The log says so without the password."""
+    url = "kafka://seawall:${{P}}@127.0.0.1:{port}"
+    is_down(start_exporter, url, behaviour, "kafka_up", environ={"P": "hunter2"})
+    eventually(lambda: "probe of it failed" in caplog.text)
     assert "hunter2" not in caplog.text

@@ -2,7 +2,6 @@
 
 import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from threading import Event
 from typing import Final
 
 import pytest
+from hostile import dripping, endless, hang_up, is_down, web
 from memcached import MemcachedServer, StartMemcached, running
 from outside import Behaviour, hang, tcp
 from scrapes import queries, value
@@ -22,7 +22,6 @@ RECORDING: Final = Path(__file__).parent / "recordings/memcached_exporter.txt"
 LEFT_OUT: Final = ("memcached_lru_crawler_", "memcached_slab_commands_total")
 KEPT: Final = ("starts_total", "items_checked_total", "reclaimed_total", "moves_")
 OUR_OWN: Final = {"seawall_probe_success", "seawall_probe_duration_seconds", "seawall_probe_query_success"}
-HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
 # What goes on by itself, or counts those who ask.
 MOVING: Final = ("uptime", "time_seconds", "cpu_seconds", "_bytes_total", "connections", "age", "lru", "moves_to_cold")
 
@@ -111,38 +110,10 @@ def test_a_server_with_users_lets_the_right_one_in(
     assert not any(secret in caplog.text for secret in ("hunter2", "wrong-secret"))
 
 
-def drip(client: socket.socket, stop: Event) -> None:
-    """Answer a byte at a time, for ever."""
-    client.sendall(b"STAT ")
-    while not stop.wait(0.1):
-        client.sendall(b"x")
-
-
-def endless(client: socket.socket, stop: Event) -> None:
-    """Answer without an end."""
-    while not stop.is_set():
-        client.sendall(b"STAT a 1\r\n" * 1000)
-
-
-def web(client: socket.socket, stop: Event) -> None:
-    """Answer as a web server does."""
-    client.recv(100)
-    client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
-def hang_up(client: socket.socket, stop: Event) -> None:
-    """Close at once."""
-
-
-@pytest.mark.parametrize("behaviour", [hang, drip, endless, web, hang_up])
+@pytest.mark.parametrize("behaviour", [hang, dripping(b"STAT "), endless(b"STAT a 1\r\n"), web, hang_up])
 def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
-    """The page answers in time that it is down, and nothing of it hangs on."""
-    with tcp(behaviour) as port:
-        exporter = start_exporter({"cache": f"memcached://127.0.0.1:{port}"})
-        start = time.monotonic()
-        scrape = exporter.scrape("/probe?service=cache", HEADERS)
-        assert time.monotonic() - start < 1.5
-        assert [0, 0] == [value(scrape, "memcached_up"), value(scrape, "seawall_probe_success")]
+    """And nothing of it hangs on."""
+    is_down(start_exporter, "memcached://127.0.0.1:{port}", behaviour, "memcached_up")
 
 
 def odd(client: socket.socket, stop: Event) -> None:

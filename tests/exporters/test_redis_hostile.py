@@ -7,26 +7,10 @@ from collections.abc import Iterator
 from threading import Event, Thread
 
 import pytest
+from hostile import HEADERS, dripping, hang_up, is_down, probe_threads, web
 from outside import Behaviour, hang, tcp
 from scrapes import queries, value
 from servers import RunningExporter, StartExporter, StartRedis, eventually, free_port
-
-
-def drip(client: socket.socket, stop: Event) -> None:
-    """Answer a byte at a time, for ever: each byte comes before any socket's timeout."""
-    client.sendall(b"$100000\r\n")
-    while not stop.wait(0.1):
-        client.sendall(b"x")
-
-
-def garble(client: socket.socket, stop: Event) -> None:
-    """Answer as a web server does."""
-    client.recv(100)
-    client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-
-
-def close(client: socket.socket, stop: Event) -> None:
-    """Hang up."""
 
 
 def tattle(client: socket.socket, stop: Event) -> None:
@@ -57,19 +41,13 @@ def babble(client: socket.socket, stop: Event) -> None:
         client.sendall(b"$%d\r\n%b\r\n" % (len(info), info) if command[0] == b"INFO" else b":0\r\n")
 
 
-HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}  # a deadline of one second
+DRIP = dripping(b"$100000\r\n")
 
 
-@pytest.mark.parametrize("behaviour", [hang, drip, garble, close, tattle, promise])
+@pytest.mark.parametrize("behaviour", [hang, DRIP, web, hang_up, tattle, promise])
 def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
-    """The page answers 200 and redis_up 0, no later than the scrape's timeout."""
-    with tcp(behaviour) as port:
-        exporter = start_exporter({"cache": f"redis://127.0.0.1:{port}"})
-        start = time.monotonic()
-        scrape = exporter.scrape("/probe?service=cache", HEADERS)
-        assert time.monotonic() - start < 1.5
-    assert [value(scrape, "redis_up"), value(scrape, "seawall_probe_success")] == [0, 0]
-    assert {"redis_up", "seawall_probe_success", "seawall_probe_duration_seconds"} == scrape.keys()
+    """While it still hangs."""
+    scrape = is_down(start_exporter, "redis://127.0.0.1:{port}", behaviour, "redis_up")
     assert value(scrape, "seawall_probe_duration_seconds") < 1.5
 
 
@@ -90,14 +68,7 @@ def test_a_refused_connection_is_down_at_once(start_exporter: StartExporter) -> 
     assert time.monotonic() - start < 1
 
 
-def probe_threads() -> list[str]:
-    """Return the names of the threads that probe now."""
-    import threading
-
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("probe ")]
-
-
-@pytest.mark.parametrize("behaviour", [hang, drip])
+@pytest.mark.parametrize("behaviour", [hang, DRIP])
 def test_a_hung_probe_leaves_no_thread_behind(start_exporter: StartExporter, behaviour: Behaviour) -> None:
     """Its connection is cut at the deadline, whatever it waits for."""
     with tcp(behaviour) as port:
