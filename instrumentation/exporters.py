@@ -82,11 +82,11 @@ class Exporting:
         self._stale = True
         self._failed = False
 
-    def export(self, batch: Any, items: int) -> None:
-        """Export *batch*, count its *items*, and say where it began to fail. Never raises."""
+    def export(self, batch: Any, items: int) -> bool:
+        """Export *batch*, count its *items*, and say where it began to fail; return whether it went. Never raises."""
         exporter = self.exporter
         if exporter is None:
-            return
+            return False
         _listen(exporter)
         heard: list[str] = []
         token = _heard.set(heard)
@@ -101,6 +101,7 @@ class Exporting:
             _heard.reset(token)
         self.metrics.count_exported(items, error)
         self._tell(reason)
+        return not reason
 
     def _tell(self, reason: str) -> None:
         if reason and not self._failed:

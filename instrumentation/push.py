@@ -8,7 +8,7 @@ of them together, a second at most.
 import atexit
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any, Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -27,7 +27,7 @@ from .exporters import Exporting, make_exporter, transport_of
 from .forks import after_fork
 from .log_export import LogExport
 from .native import Event, begin
-from .otlp_points import metric_of
+from .otlp_points import Points
 from .processors import EXIT_SECONDS, QueuedSpans, logger_provider
 from .providers import metric_reader
 from .settings import Settings
@@ -67,7 +67,7 @@ class Push:
         self._resource: Callable[[], Resource] = lambda: resource
         self._families = families
         self._interval = read_interval(environ)
-        self._started = self._pushed = time_ns()
+        self._points = Points(self._metrics.exporter if self._metrics is not None else None)
         self._waited = (float("-inf"), 0.0)
         self._parts: list[Pusher | ExportQueue] = [queue for queue in (self.spans, self.logs) if queue]
 
@@ -95,16 +95,14 @@ class Push:
         """Export the metrics once."""
         if self.reader is None or self._metrics is None:
             return
-        now = time_ns()
-        own = [metric_of(family, self._started, now, self._pushed) for family in self._families()]
-        scopes = [ScopeMetrics(InstrumentationScope(SCOPE_NAME), [metric for metric in own if metric], "")]
-        self._pushed = now
+        scopes = [ScopeMetrics(InstrumentationScope(SCOPE_NAME), self._points.of(self._families()), "")]
         collected = self.reader.get_metrics_data()
         for resource in collected.resource_metrics if collected else ():
             scopes += resource.scope_metrics
         points = sum(len(metric.data.data_points) for scope in scopes for metric in scope.metrics)
         # One entry for the resource: of two that are equal, the exporter sends the last alone.
-        self._metrics.export(MetricsData([ResourceMetrics(self._resource(), scopes, "")]), points)
+        if self._metrics.export(MetricsData([ResourceMetrics(self._resource(), scopes, "")]), points):
+            self._points.keep()
 
     def close(self) -> None:
         """Push what is left: all signals at once, for a second at most."""
@@ -186,7 +184,7 @@ class Push:
 
     @guarded("push from a forked child")
     def _forget(self) -> None:
-        self._started = self._pushed = time_ns()
+        self._points.begin()
         self._waited = (float("-inf"), 0.0)
         if self._metrics is not None:
             self._metrics.forget()

@@ -116,6 +116,18 @@ def test_the_interval_is_opentelemetrys(collector: Collector) -> None:
     assert 0 == running.returncode
 
 
+def test_a_preference_for_differences_holds_for_all_metrics(collector: Collector) -> None:
+    """Seawall's own, and the application's, which the SDK counts."""
+    preference = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}
+    done = run_python(REQUESTS, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} | preference)
+    metrics = collector.metrics()
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert 1 == metrics["http.server.request.duration"].histogram.aggregation_temporality
+    assert 1 == metrics["orders"].sum.aggregation_temporality
+    assert 2 == metrics["http.server.active_requests"].sum.aggregation_temporality
+
+
 @pytest.mark.parametrize("habit", ["refuses", "says nothing"])
 def test_a_dead_collector_holds_up_no_exit(habit: str) -> None:
     """The process ends though the collector never answers, and an hour is what the exporter would wait for it."""
