@@ -4,7 +4,6 @@ Some wrong values make its packages raise as they are imported, so that no appli
 by a traceback, again and again. Here each is said once, and is as if it were not set. What is right is left alone.
 """
 
-import math
 import os
 import re
 from collections.abc import Callable, MutableMapping
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from .diagnostics import described
 
 _LONGEST: Final = 200
+_LONGEST_WAIT: Final = 1e9  # seconds; no clock can hold much more
 _SIGNALS: Final = ("", "TRACES_", "METRICS_", "LOGS_")
 _CLIENT: Final = ("CERTIFICATE", "KEY")
 BATCH_DELAYS: Final = {"BSP": 5000, "BLRP": 1000}  # milliseconds between two batches of spans, and of log records
@@ -37,7 +37,7 @@ def _one_of(*names: str) -> Rule:
 
 def _is_number(value: str) -> bool:
     try:
-        return 0 < float(value) < math.inf
+        return 0 < float(value) <= _LONGEST_WAIT
     except ValueError:
         return False
 

@@ -13,6 +13,7 @@ from importlib.util import module_from_spec
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Final
 
+THREADS: Final = "seawall-"  # how the names of all threads begin
 _STEP: Final = 0.005  # seconds
 
 

@@ -24,7 +24,7 @@ from .environment import is_whole
 from .export_metrics import SignalMetrics
 from .export_queue import ExportQueue, read_limits, sleep_on
 from .exporters import Exporting, make_exporter, transport_of
-from .forks import after_fork
+from .forks import after_fork, before_silent_end
 from .log_export import LogExport
 from .native import Event, begin
 from .otlp_points import Points
@@ -81,6 +81,7 @@ class Push:
             self._parts.append(Pusher(self.push, self._interval))
         atexit.register(self.close)
         after_fork(self._forget)
+        before_silent_end(self.close)
         register_post_import_hook(guarded("hook into uvicorn's end")(self._hook_uvicorn), "uvicorn.server")
         register_post_import_hook(guarded("hook into processes' ends")(self._hook_processes), "multiprocessing.util")
         register_post_import_hook(guarded("hook into RQ's ends")(self._hook_rq), "rq.worker.base")

@@ -17,7 +17,7 @@ from .clients import Clients
 from .diagnostics import guarded, say_once
 from .entry_points import activate_installed
 from .exposition import Registry
-from .forks import after_fork, after_uwsgi_forks, is_preloading
+from .forks import after_fork, after_uwsgi_forks, end_with_last_thread, is_preloading
 from .frameworks import Chosen, Frameworks
 from .groups import group_folder
 from .http_server import HttpServerMetrics
@@ -133,6 +133,7 @@ def _begin(environ: Mapping[str, str], chosen: Chosen | None) -> None:
         _serve(begun)
     before_reloaders(lambda: _leave(begun))
     after_fork(lambda: _forget_parent(begun))
+    after_fork(end_with_last_thread)
     after_uwsgi_forks(providers.rename_child)
     atexit.register(_tell_siblings, registry)
 

@@ -265,6 +265,35 @@ trace.get_tracer_provider().force_flush()
     assert (True, False) == (first == last, child in (first, last))
 
 
+def test_a_child_of_another_thread_ends_with_its_own_last_thread(collector: Collector) -> None:
+    """It never comes to the interpreter's end; threads of ours, which push and serve, do not keep it, and it pushes."""
+    code = f"""{TELLS}
+import os, threading
+
+def late():
+    threading.main_thread().join()  # what is now the first thread, whose function has returned
+    tell(3)
+
+def work():
+    tell(1)
+    child = os.fork()
+    tell(2)
+    if child == 0:
+        threading.Thread(target=late).start()
+        return
+    assert (child, 0) == os.waitpid(child, 0)
+
+working = threading.Thread(target=work)
+working.start()
+working.join()
+"""
+    environ = {"OTEL_METRICS_EXPORTER": "otlp,prometheus", "PYTHONWARNINGS": "ignore"}
+    done = run_python(code, environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} | NEVER)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert ["sent 1", "sent 2", "sent 2", "sent 3"] == sorted(collector.messages())
+
+
 def test_what_an_application_shuts_down_stays_down(collector: Collector) -> None:
     """What was told before arrives; what comes after is dropped with one line for each signal, and nothing fails."""
     code = f"""{TELLS}

@@ -23,6 +23,7 @@ WRONG = [
     ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "x", "explicit_bucket_histogram it is."),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "-5", "is no number of seconds above 0; 10 it is."),
     ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "nan", "is no number of seconds above 0; 10 it is."),
+    ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "1e300", "is no number of seconds above 0; 10 it is."),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "is none of gzip, deflate, none; none it is."),
     ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "is nothing that can be read; the system's own it is."),
     ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY", "/nowhere/key.pem", "is nothing that can be read; none it is."),
