@@ -1,20 +1,19 @@
 """A real MariaDB for the tests of whoever talks to one."""
 
 import atexit
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from signal import Signals
 from threading import Thread
 from typing import Any, Final
 
 import pymysql
 import pytest
+from databases import LOWER, Database, folder_of
 from pymysql.connections import Connection
 from servers import Scrape, answers, eventually, free_port, get, parse, process
 
@@ -33,35 +32,11 @@ COLLECTORS: Final = (
 """Of mysqld_exporter's, those that it does not run by itself."""
 
 
-@dataclass
-class MysqlServer:
-    """A server whose root has no password."""
+class MysqlServer(Database):
+    """A server whose root has no password; it is stopped as if its machine had lost power."""
 
-    port: int
-    folder: Path
-    command: tuple[str, ...]
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=log, stderr=log)
-        eventually(self.is_ready, 60)
-
-    def stop(self) -> None:
-        """Stop it as if its machine had lost power."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(20)
-
-    def is_ready(self) -> bool:
-        """Return whether it answers."""
-        assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
-        try:
-            return bool(self.ask("SELECT 1"))
-        except pymysql.err.OperationalError:
-            return False
+    ended_by = Signals.SIGKILL
+    not_yet = pymysql.err.OperationalError
 
     @property
     def url(self) -> str:
@@ -86,10 +61,6 @@ class MysqlServer:
                 cursor.execute(statement)
                 rows = list(cursor.fetchall())
         return rows
-
-    def ask(self, query: str) -> Any:
-        """Return the one value of *query*."""
-        return self.run(query)[0][0]
 
     @staticmethod
     def quoted(text: str) -> str:
@@ -116,24 +87,14 @@ class MysqlServer:
         eventually(lambda: self.replica()["Seconds_Behind_Master"] == 0, 60)
 
 
-_LOWER: Final = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups") if os.geteuid() == 0 else ()
-
-
-def _folder() -> Path:
-    """Return a new folder that the server's user may write to."""
-    folder = Path(tempfile.mkdtemp(prefix="seawall-mysql-"))
-    if _LOWER:
-        shutil.chown(folder, "nobody", "nogroup")
-    return folder
-
-
 @cache
 def _data() -> Path:
     """Return the data of a server that was never started: to make it takes seconds, to copy it none."""
-    folder = _folder()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made_in = ExitStack()
+    atexit.register(made_in.close)
+    folder = made_in.enter_context(folder_of("mysql"))
     made = ("mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db", "--skip-name-resolve")
-    words = (*_LOWER, *made, "--auth-root-authentication-method=normal", "--innodb-log-file-size=4M")
+    words = (*LOWER, *made, "--auth-root-authentication-method=normal", "--innodb-log-file-size=4M")
     subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=120)
     return folder / "data"
 
@@ -143,8 +104,7 @@ def running_mysql(*options: str) -> Iterator[MysqlServer]:
     """Run a server with a folder of its own until the end of the block; skip the test where there is none."""
     if not (program := shutil.which("mariadbd")):
         pytest.skip("install MariaDB's server (Debian: apt install mariadb-server)")
-    folder = _folder()
-    try:
+    with folder_of("mysql") as folder:
         data, port = folder / "data", free_port()
         subprocess.run(("cp", "-a", _data(), data), check=True)
         settings = (
@@ -152,14 +112,9 @@ def running_mysql(*options: str) -> Iterator[MysqlServer]:
             *("--skip-name-resolve", "--max-connections=50", "--bind-address=127.0.0.1", "--server-id=1", *options),
         )
         places = (f"--datadir={data}", f"--port={port}", f"--socket={folder}/socket", f"--pid-file={folder}/pid")
-        server = MysqlServer(port, folder, (*_LOWER, program, "--no-defaults", *places, *settings))
-        try:
-            server.start()
+        server = MysqlServer(port, folder, (program, "--no-defaults", *places, *settings))
+        with server.running():
             yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 StartMysql = Callable[..., MysqlServer]

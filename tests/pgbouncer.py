@@ -1,9 +1,6 @@
 """A real PgBouncer for the tests of whoever talks to one."""
 
-import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,8 +9,9 @@ from typing import Any, Final
 
 import psycopg
 import pytest
+from databases import LOWER, folder_of
 from postgres import PostgresServer
-from servers import connects, eventually, free_port
+from servers import connects, eventually, free_port, process
 
 PASSWORDS: Final = {"admin": "admin-secret", "seawall": "hunter2", "shop": "shop-secret"}
 """Who may come: the administrator, who only may look, and an application."""
@@ -61,21 +59,11 @@ def running_pgbouncer(
     if found is None:
         pytest.skip("install PgBouncer (Debian: apt install pgbouncer)")
     server = PgbouncerServer(port or free_port(), behind)
-    folder = Path(tempfile.mkdtemp(prefix="seawall-pgbouncer-"))  # pytest's own are open to nobody else
-    lower = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups") if os.geteuid() == 0 else ()
-    try:
-        folder.chmod(0o755)
+    with folder_of("pgbouncer") as folder:
         _write(folder, server, {"orders": "", **(databases or {})}, settings)
-        with (folder / "output.log").open("ab") as log:
-            running = subprocess.Popen((*lower, found, "pgbouncer.ini"), cwd=folder, stdout=log, stderr=log)
-        try:
+        with process(*LOWER, found, "pgbouncer.ini", cwd=folder):
             eventually(lambda: connects(server.port), 60)
             yield server
-        finally:
-            running.kill()
-            running.wait()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(folder: Path, server: PgbouncerServer, databases: Mapping[str, str], settings: Mapping[str, object]) -> None:

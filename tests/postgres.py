@@ -4,40 +4,26 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import psycopg
 import pytest
-from servers import connects, eventually, free_port
+from databases import LOWER, Database, folder_of
+from servers import free_port
 
 
 @dataclass
-class PostgresServer:
-    """A server; it trusts whoever comes, so that a URL may hold any password."""
+class PostgresServer(Database):
+    """A server; it trusts whoever comes, so that a URL may hold any password. Stopped, it sends its clients away."""
 
-    port: int
-    user: str
-    folder: Path
-    command: tuple[str, ...]
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=log, stderr=log)
-        eventually(lambda: connects(self.port))
-        eventually(lambda: is_ready(self))
-
-    def stop(self) -> None:
-        """Stop it; clients that are still there are sent away."""
-        if self.process is not None:
-            self.process.send_signal(2)
-            self.process.wait(20)
+    user: str = ""
+    ended_by = Signals.SIGINT
+    not_yet = psycopg.OperationalError
 
     @property
     def url(self) -> str:
@@ -57,10 +43,6 @@ class PostgresServer:
                 rows = cursor.fetchall() if cursor.description else rows
         return rows
 
-    def ask(self, query: str) -> Any:
-        """Return the one value of *query*."""
-        return self.run(query)[0][0]
-
 
 def binaries() -> Path:
     """Return the folder of PostgreSQL's programs; skip the test where there is none."""
@@ -77,40 +59,22 @@ def running_postgres(*options: str, standby_of: PostgresServer | None = None) ->
     *options* are settings such as ``wal_level=logical``. A standby streams by the slot of its application's name.
     """
     programs = binaries()
-    # It refuses to be root, and pytest's own folders are open to nobody else.
-    user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    lower = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups") if os.geteuid() == 0 else ()
-    folder = Path(tempfile.mkdtemp(prefix="seawall-postgres-"))
-    try:
-        if lower:
-            shutil.chown(folder, "nobody", "nogroup")
+    user = "nobody" if LOWER else pwd.getpwuid(os.geteuid()).pw_name
+    with folder_of("postgres") as folder:
         data, port = folder / "data", free_port()
         if standby_of is None:
-            made = (*lower, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", user, "-N", "-E", "UTF8")
+            made = (str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", user, "-N", "-E", "UTF8")
         else:
             origin = f"host=127.0.0.1 port={standby_of.port} user={user} application_name=standby"
-            made = (*lower, str(programs / "pg_basebackup"), "-d", origin, "-D", str(data), "-R", "-c", "fast")
+            made = (str(programs / "pg_basebackup"), "-d", origin, "-D", str(data), "-R", "-c", "fast")
             made = (*made, "-C", "-S", "standby", "-N")
-        subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=60)
+        subprocess.run((*LOWER, *made), cwd=folder, check=True, capture_output=True, timeout=60)
         settings = ("fsync=off", "listen_addresses=127.0.0.1", "max_connections=50", *options)
         words = [word for setting in settings for word in ("-c", setting)]
-        command = (*lower, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), *words)
-        server = PostgresServer(port, user, folder, command)
-        try:
-            server.start()
+        command = (str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder), *words)
+        server = PostgresServer(port, folder, command, user=user)
+        with server.running():
             yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_ready(server: PostgresServer) -> bool:
-    """Return whether it answers: while it starts it refuses everybody."""
-    try:
-        return bool(server.ask("SELECT 1"))
-    except psycopg.OperationalError:
-        return False
 
 
 StartPostgres = Callable[..., PostgresServer]

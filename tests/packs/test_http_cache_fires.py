@@ -79,7 +79,7 @@ class Watched:
     def firing(self) -> set[tuple[str, str]]:
         """Return (service, alert) of what fires, asked a few times a second."""
         Event().wait(0.2)
-        return self.prometheus.alerts("firing") - {("seawall", "Watchdog")}
+        return self.prometheus.firing()
 
     def fires(self, *wanted: tuple[str, str]) -> float:
         """Wait until all of *wanted* fire; return the seconds."""
@@ -89,12 +89,7 @@ class Watched:
 
     def pages(self) -> set[str]:
         """Return the alerts that page."""
-        found = self.prometheus.ask("alerts")["alerts"]
-        return {
-            each["labels"]["alertname"]
-            for each in found
-            if each["state"] == "firing" and each["labels"]["severity"] == "page"
-        }
+        return {alert for _, alert in self.prometheus.firing("page")}
 
     def is_quiet(self) -> None:
         """Wait until nothing fires."""

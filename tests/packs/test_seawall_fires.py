@@ -110,7 +110,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         flags = (f"--web.listen-address={prometheus}", "--rules.alert.resend-delay=1s", *FLAGS)
         with process("prometheus", *flags, cwd=folder):
             eventually(lambda: answers(f"http://{prometheus}/-/ready"), PATIENCE)
-            yield Stack(Prometheus(f"http://{prometheus}"), switch, folder, program, alertmanager)
+            yield Stack(Prometheus(f"http://{prometheus}", is_alone=False), switch, folder, program, alertmanager)
 
 
 def test_the_switch_outside_notices_that_alertmanager_died_and_that_it_is_back(stack: Stack) -> None:

@@ -25,6 +25,8 @@ PATIENCE: Final = 60
 EVERY: Final = 0.2
 """Seconds between two questions to Prometheus, which evaluates once a second."""
 WATCHDOG: Final = ("seawall", "Watchdog")
+OF_THE_OTHERS: Final = ("SeawallAlertmanagerDown", "SeawallAlertsNotSent", "SeawallPortalDown")
+"""What Prometheus rightly says of the stack where it and the exporter run alone."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -34,9 +36,10 @@ Alerts = set[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A real Prometheus with the rendered rules, each evaluated every second."""
+    """A real Prometheus with the rendered rules, each evaluated every second; *is_alone* where no Alertmanager runs."""
 
     url: str
+    is_alone: bool = True
 
     def ask(self, path: str) -> Any:
         """Return what its API answers."""
@@ -54,7 +57,8 @@ class Prometheus:
     def alerts(self, *states: str, severity: str = "") -> Alerts:
         """Return those in one of *states*, of one severity or of any."""
         found = [each["labels"] for each in self.ask("alerts")["alerts"] if each["state"] in states]
-        return {(each["service"], each["alertname"]) for each in found if severity in ("", each["severity"])}
+        told = {(each["service"], each["alertname"]) for each in found if severity in ("", each["severity"])}
+        return {each for each in told if not (self.is_alone and each[1] in OF_THE_OTHERS)}
 
     def firing(self, severity: str = "") -> Alerts:
         """Return what fires, but for the Watchdog."""
