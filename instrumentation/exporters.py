@@ -11,6 +11,7 @@ from .bounds import OTHER
 from .diagnostics import described, logger, say_once
 from .export_metrics import SignalMetrics
 from .late_patches import mend_ssl
+from .unencodable import ENCODER, halves, is_raised, is_said
 
 _PACKAGES: Final = {"http/protobuf": "http", "grpc": "grpc"}
 _CLASSES: Final = {
@@ -67,6 +68,7 @@ class Exporting:
         self._make = make
         self._exporter = make()
         self._failed = False
+        self._left_out = False
         self._stale = False
 
     @property
@@ -83,25 +85,47 @@ class Exporting:
         self._failed = False
 
     def export(self, batch: Any, items: int) -> bool:
-        """Export *batch*, count its *items*, and say where it began to fail; return whether it went. Never raises."""
+        """Export *batch*, count its *items*, and say where it began to fail; return whether it went. Never raises.
+
+        What cannot be encoded is left out, and went.
+        """
         exporter = self.exporter
         if exporter is None:
             return False
         _listen(exporter)
-        heard: list[str] = []
-        token = _heard.set(heard)
-        error = reason = ""
-        try:
-            result = exporter.export(batch)
-            if getattr(result, "name", "") == "FAILURE":
-                error, reason = OTHER, heard[0] if heard else "it does not say why"
-        except Exception as problem:  # noqa: BLE001 - the next export may succeed
-            error, reason = type(problem).__qualname__, described(problem)
-        finally:
-            _heard.reset(token)
+        error, reason, is_unencodable = self._try(exporter, batch)
+        if is_unencodable and (parts := halves(batch)):
+            sent = [self.export(part, size) for part, size in parts]
+            return all(sent)
         self.metrics.count_exported(items, error)
+        if is_unencodable:
+            self._leave_out(reason)
+            return True
         self._tell(reason)
         return not reason
+
+    def _try(self, exporter: Any, batch: Any) -> tuple[str, str, bool]:
+        """Export *batch*; return the error's class, what is said of it, and whether it lies in the batch itself."""
+        heard: list[str] = []
+        token = _heard.set(heard)
+        try:
+            result = exporter.export(batch)
+        except Exception as problem:  # noqa: BLE001 - the next export may succeed
+            return type(problem).__qualname__, described(problem), is_raised(problem)
+        finally:
+            _heard.reset(token)
+        if getattr(result, "name", "") == "FAILURE":
+            reason = heard[0] if heard else "it does not say why"
+            return OTHER, reason, is_said(reason)
+        if heard and is_said(heard[0]):
+            self._leave_out(heard[0])  # an attribute, of what arrived
+        return "", "", False
+
+    def _leave_out(self, reason: str) -> None:
+        if not self._left_out:
+            matter = "Seawall leaves out of the %s what OTLP cannot hold: %s"
+            logger.warning(matter, self._signal, reason[:_LONGEST].encode("ascii", "backslashreplace").decode())
+        self._left_out = True
 
     def _tell(self, reason: str) -> None:
         if reason and not self._failed:
@@ -128,6 +152,7 @@ _listener: Final = _Listener()
 
 
 def _listen(exporter: Any) -> None:
+    ENCODER.addFilter(_listener)
     for base in type(exporter).__mro__:
         if base.__module__.startswith("opentelemetry."):
             logging.getLogger(base.__module__).addFilter(_listener)  # a second time changes nothing

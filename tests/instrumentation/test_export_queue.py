@@ -172,6 +172,33 @@ def test_an_exporter_that_raises_is_counted_by_its_exception(caplog: pytest.LogC
     assert caplog.messages[0].startswith("Seawall cannot push traces by OTLP and goes on trying: AttributeError: ")
 
 
+@pytest.mark.parametrize("how", ["says", "raises"])
+def test_what_cannot_be_encoded_costs_itself_alone(caplog: pytest.LogCaptureFixture, how: str) -> None:
+    """Half a surrogate pair in the name of a span: HTTP's exporter says so, gRPC's raises it; one line of the log."""
+
+    class Strict(Exporter):
+        def export(self, batch: Sequence[object]) -> object:
+            try:
+                "".join(map(str, batch)).encode()
+            except UnicodeEncodeError as error:
+                if how == "raises":
+                    raise
+                logging.getLogger(Exporter.__module__).error("Failed to encode span batch: %s", error)
+                return FAILURE
+            return super().export(batch)
+
+    exporter = Strict()
+    exporting = Exporting("traces", lambda: exporter, SignalMetrics("traces"))
+    went = [exporting.export(["a", "b", "\ud800", "c", "d"], 5), exporting.export(["e", "\udfff"], 2)]
+
+    assert [["a", "b"], ["c", "d"], ["e"]] == exporter.batches
+    assert [True, True] == went
+    assert 5 == counted(exporting.metrics)[EXPORTS, ""]
+    (line,) = caplog.messages
+    assert line.startswith("Seawall leaves out of the traces what OTLP cannot hold: ")
+    assert line.isascii()
+
+
 def test_an_end_of_the_interpreter_that_allows_no_thread_is_survived(
     exporter: Exporter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

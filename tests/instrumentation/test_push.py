@@ -116,6 +116,30 @@ def test_the_interval_is_opentelemetrys(collector: Collector) -> None:
     assert 0 == running.returncode
 
 
+def test_what_otlp_cannot_hold_costs_itself_alone(collector: Collector) -> None:
+    """Texts that strangers send, and numbers beyond 64 bits: what else there is arrives, and each signal says it once."""
+    code = f"""{REQUESTS}
+from opentelemetry import trace
+for text in ("\\ud800", "good"):
+    try:
+        with trace.get_tracer("shop").start_as_current_span("buy", attributes={{"text": text}}):
+            raise ValueError(text)
+    except ValueError:
+        pass
+metrics.get_meter("shop").create_counter("atoms").add(2**70)
+"""
+    done = run_python(code, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+    said = [line.partition(" what OTLP cannot hold: ")[0] for line in done.stderr.splitlines()]
+
+    assert (0, ["Seawall leaves out of the metrics", "Seawall leaves out of the traces"]) == (
+        done.returncode,
+        sorted(said),
+    )
+    assert ["GET /items/{number}", "buy", "send mails"] == sorted(span.name for span in collector.spans())
+    assert {"http.server.request.duration", "seawall.worker.queue_messages", "orders"} <= set(collector.metrics())
+    assert "atoms" not in collector.metrics()
+
+
 def test_a_preference_for_differences_holds_for_all_metrics(collector: Collector) -> None:
     """Seawall's own, and the application's, which the SDK counts."""
     preference = {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta"}
