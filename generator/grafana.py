@@ -1,14 +1,15 @@
 """Panels as a Grafana dashboard: the layout, and those fields of its JSON that Seawall uses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from seawall import conventions
 from seawall.catalog import Catalog, Service
 
-from .model import Panel
+from .grafana_links import PROMETHEUS, annotations, runbook_links, traces_link
+from .model import Alert, Panel
 
 _SCHEMA: Final = 39
 _WIDTH: Final = 24
@@ -17,19 +18,20 @@ _HEIGHT: Final = 8
 _NESTED: Final = (dict, list, tuple)
 _quoted: Final = json.encoder.encode_basestring
 _scalar: Final = lru_cache(1024, typed=True)(json.dumps)  # typed, as 1 equals True
-_DATASOURCE: Final = {"type": "prometheus", "uid": conventions.GRAFANA_DATASOURCE_UID}
 
 
-def dashboard(catalog: Catalog, service: Service, panels: Sequence[Panel]) -> dict[str, Any]:
-    """Return the dashboard of *service* as Grafana's JSON model."""
+def dashboard(
+    catalog: Catalog, service: Service, panels: Sequence[Panel], alerts: Sequence[Alert], scope: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the dashboard of *service* as Grafana's JSON model; *scope* is that of its templates."""
     return {
-        "annotations": {"list": []},
+        "annotations": {"list": annotations(catalog, service, scope)},
         "description": _escaped(service.description),
         "editable": False,
         "graphTooltip": 1,
         "id": None,
         "links": _links(catalog, service),
-        "panels": _laid_out(panels),
+        "panels": _laid_out(panels, service, runbook_links(alerts)),
         "refresh": "30s",
         "schemaVersion": _SCHEMA,
         "tags": ["seawall", f"kind:{service.kind}", f"team:{service.team}", f"tier:{service.tier}"],
@@ -80,34 +82,38 @@ def _write(value: Any, indent: str, parts: list[str]) -> None:
         parts.append(_scalar(value))
 
 
-def _laid_out(panels: Sequence[Panel]) -> list[dict[str, Any]]:
+def _laid_out(
+    panels: Sequence[Panel], service: Service, links: Mapping[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
     laid: list[dict[str, Any]] = []
     y, column, row = 0, 0, ""
     for panel in panels:
         if panel.row != row:
             y += _HEIGHT if column else 0
             column, row = 0, panel.row
-            laid.append(_row(len(laid) + 1, row, y))
+            laid.append(_row(row, y))
             y += 1
         width = _WIDTH // _COLUMNS
-        laid.append(_panel(len(laid) + 1, panel, {"h": _HEIGHT, "w": width, "x": column * width, "y": y}))
+        grid = {"h": _HEIGHT, "w": width, "x": column * width, "y": y}
+        laid.append({**_panel(panel, service, grid), "links": links.get(panel.id, [])})
         column = (column + 1) % _COLUMNS
         y += 0 if column else _HEIGHT
     return laid
 
 
-def _row(id_: int, title: str, y: int) -> dict[str, Any]:
+def _row(title: str, y: int) -> dict[str, Any]:
     grid = {"h": 1, "w": _WIDTH, "x": 0, "y": y}
-    return {"collapsed": False, "gridPos": grid, "id": id_, "panels": [], "title": title, "type": "row"}
+    number = conventions.panel_number(f"row {title}")
+    return {"collapsed": False, "gridPos": grid, "id": number, "panels": [], "title": title, "type": "row"}
 
 
-def _panel(id_: int, panel: Panel, grid: dict[str, int]) -> dict[str, Any]:
+def _panel(panel: Panel, service: Service, grid: dict[str, int]) -> dict[str, Any]:
     return {
-        "datasource": _DATASOURCE,
+        "datasource": PROMETHEUS,
         "description": _escaped(panel.description),
-        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
+        "fieldConfig": {"defaults": _defaults(panel, service), "overrides": []},
         "gridPos": grid,
-        "id": id_,
+        "id": conventions.panel_number(panel.id),
         "options": _options(panel),
         "targets": [_target(index, panel) for index in range(len(panel.queries))],
         "title": _escaped(panel.title),
@@ -115,15 +121,18 @@ def _panel(id_: int, panel: Panel, grid: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _defaults(panel: Panel) -> dict[str, Any]:
+def _defaults(panel: Panel, service: Service) -> dict[str, Any]:
     steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
     steps += [{"color": "red", "value": value} for value in panel.thresholds]
-    defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}, "min": 0}
+    defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
+    if panel.traces:
+        defaults["links"] = [traces_link(service, panel.traces)]
     if panel.maximum is not None:
         defaults["max"] = panel.maximum
     if panel.kind == "timeseries":
         style = "line" if panel.thresholds else "off"
         defaults["custom"] = {
+            "axisSoftMin": 0,  # a budget, or an offset of a clock, may be below
             "lineWidth": 1,
             "fillOpacity": 10,
             "showPoints": "never",
@@ -142,9 +151,9 @@ def _options(panel: Panel) -> dict[str, Any]:
 def _target(index: int, panel: Panel) -> dict[str, Any]:
     query = panel.queries[index]
     return {
-        "datasource": _DATASOURCE,
+        "datasource": PROMETHEUS,
         "editorMode": "code",
-        "exemplar": "histogram_quantile" in query.expr,
+        "exemplar": bool(panel.traces) and "histogram_quantile" in query.expr,
         "expr": query.expr,
         "instant": panel.kind != "timeseries",
         "legendFormat": query.legend,

@@ -23,7 +23,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """What to show; *unit* is Grafana's id (``reqps``, ``percentunit``, ``s``, ``bytes``, ``short``)."""
+    """What to show; *unit* is Grafana's id (``reqps``, ``percentunit``, ``s``, ``bytes``, ``short``).
+
+    *traces* says in TraceQL which of the service's spans are behind it; it is empty where none are.
+    """
 
     id: str
     title: str
@@ -34,6 +37,7 @@ class Panel:
     kind: str = "timeseries"
     thresholds: tuple[float, ...] = ()
     maximum: float | None = None
+    traces: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _ALERT_KEYS: Final = frozenset({
 }) | KEYS
 _ALERT_REQUIRED: Final = frozenset({"alert", "expr", "severity", "class", "summary", "description"})
 _PANEL_KEYS: Final = frozenset({
-    "id", "when", "each", "title", "description", "unit", "kind", "queries", "thresholds", "max",
+    "id", "when", "each", "title", "description", "unit", "kind", "queries", "thresholds", "max", "traces",
 })
 _PANEL_REQUIRED: Final = frozenset({"id", "title", "description", "unit", "queries"})
 # fmt: on
@@ -73,6 +73,7 @@ class PanelTemplate:
     thresholds: tuple[Template, ...] = ()
     kind: str = "timeseries"
     maximum: float | None = None
+    traces: Template | None = None
     when: str = ""
     each: str = ""
 
@@ -313,6 +314,7 @@ def _panel(node: Node, row: Template) -> PanelTemplate:
         else (),
         kind=fields["kind"].text if "kind" in fields else "timeseries",
         maximum=fields["max"].number("max") if "max" in fields else None,
+        traces=_template(fields["traces"], "plain") if "traces" in fields else None,
         when=fields["when"].text if "when" in fields else "",
         each=fields["each"].text if "each" in fields else "",
     )

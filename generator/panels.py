@@ -1,11 +1,12 @@
 """From a pack's panels to the panels of one service."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from seawall.catalog import Service
 
-from .model import Panel, Query
+from .model import Alert, Panel, Query
 from .packs import Packs, PanelTemplate
 from .text import TemplateError, evaluate
 
@@ -38,7 +39,23 @@ def _render_each(template: PanelTemplate, scope: Mapping[str, Any]) -> Iterator[
                 _number(text, template) for each in template.thresholds if (text := each.render(local).strip())
             ),
             maximum=template.maximum,
+            traces=template.traces.render(local) if template.traces else "",
         )
+
+
+def with_limits(panels: Sequence[Panel], alerts: Sequence[Alert]) -> list[Panel]:
+    """Return *panels* with a line at the threshold of each alert whose query one of them draws."""
+    drawn = {panel.id: {query.expr for query in panel.queries} for panel in panels}
+    limits: dict[str, set[float]] = {}
+    for alert in alerts:
+        if alert.threshold is not None and alert.query in drawn.get(alert.panel, ()):
+            limits.setdefault(alert.panel, set()).add(alert.threshold)
+    return [
+        replace(panel, thresholds=tuple(sorted({*panel.thresholds, *limits[panel.id]})))
+        if panel.id in limits
+        else panel
+        for panel in panels
+    ]
 
 
 def _number(text: str, template: PanelTemplate) -> float:

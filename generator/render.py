@@ -16,7 +16,7 @@ from .fragments import HOW_TO, routes_fragment
 from .merging import merged
 from .model import Alert, Artifact, Panel, ServiceView
 from .packs import STACK_KIND, Packs
-from .panels import render_panels
+from .panels import render_panels, with_limits
 from .prometheus import prometheus_config, targets
 from .proofs import healthy_test, reads_recorded
 from .retention import prometheus_flags
@@ -96,7 +96,7 @@ def _files(parts: Mapping[str, Callable[[_Rendered], Iterator[Artifact]]], subje
 def _render(subject: Subject) -> _Rendered:
     catalog, packs, service, scope = subject.catalog, subject.packs, subject.service, subject.scope
     alerts = render_alerts(catalog, packs, service, scope)
-    panels = render_panels(packs, service, scope)
+    panels = with_limits(render_panels(packs, service, scope), alerts)
     return _Rendered(
         subject, alerts, panels, slo_rules.service_rules(packs, service), slo_rules.given_rules(packs, service)
     )
@@ -174,7 +174,7 @@ def _tests(of: _Rendered) -> Iterator[Artifact]:
 
 
 def _dashboards(of: _Rendered) -> Iterator[Artifact]:
-    model = grafana.dashboard(of.subject.catalog, of.service, of.panels)
+    model = grafana.dashboard(of.subject.catalog, of.service, of.panels, of.alerts, of.subject.scope)
     yield Artifact(f"{conventions.DASHBOARDS_DIR}/{of.service.team}/{model['uid']}.json", grafana.to_json(model))
 
 

@@ -21,7 +21,7 @@ from seawall import conventions
 from seawall.catalog import Catalog, Dependency, Hours, Mitigation, RunbookNotes, Service, Team
 
 from .alerts import likely_cause
-from .campaigns import campaigns_of
+from .campaigns import declared_campaigns, during
 from .expressions import inhibits_anything
 from .grafana import own_json
 from .model import Artifact
@@ -163,6 +163,7 @@ def _shape(subject: Subject) -> Any:
         service.is_probed,
         inhibits_anything(catalog, service),
         _zone(subject),
+        tuple((each.name, during(each)) for each in declared_campaigns(catalog, service)),
         tuple(_said(value, service.name) for value in subject.scope.values()),
         _frozen({key: value for key, value in vars(service).items() if key not in _OWN}),
     )
@@ -218,7 +219,7 @@ def _made_up(subject: Subject, fields: Mapping[str, Any], team: Team) -> Subject
     """Return a service with other *fields*, in a catalog of no more than it, what it needs, and one that needs it."""
     catalog, service = subject.catalog, subject.service.model_copy(update=fields)
     needs = [service.model_copy(update={"name": name, "depends_on": {}}) for name in service.depends_on]
-    campaigns, expects = campaigns_of(catalog, subject.service), {service.name: "2x"}
+    campaigns, expects = declared_campaigns(catalog, subject.service), {service.name: "2x"}
     edge = Dependency(inhibits=inhibits_anything(catalog, subject.service))
     user = service.model_copy(update={"name": "m-user", "depends_on": {service.name: edge}})
     made = catalog.model_copy(

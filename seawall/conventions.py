@@ -1,6 +1,10 @@
 """Every metric, label, group, uid, port and URL name that more than one room uses."""
 
 import hashlib
+import json
+import re
+import zlib
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -59,7 +63,9 @@ SHARED_RULES: Final = "_shared"
 CATALOG_DIR: Final = "catalog"
 FOLLOWED: Final = ".followed.json"
 
+# Grafana's data sources, as compose/grafana/ provisions them.
 GRAFANA_DATASOURCE_UID: Final = "seawall-prometheus"
+GRAFANA_TRACES_UID: Final = "seawall-tempo"
 _UID_LIMIT: Final = 40  # Grafana refuses longer ones
 
 
@@ -77,9 +83,27 @@ def runbook_url(base: str, service: str, alert: str) -> str:
     return f"{base.rstrip('/')}/{quote(service)}/{quote(alert)}"
 
 
+def panel_number(panel: str) -> int:
+    """Return the number of the panel with the id *panel* in Grafana: its own wherever it stands, so that links hold."""
+    return zlib.crc32(panel.encode()) & 0x7FFFFFFF
+
+
+def explore_path(uid: str, query: Mapping[str, str], start: str = "now-3h", end: str = "now") -> str:
+    """Return the path below Grafana that asks the data source *uid*; *start* and *end* may be variables of Grafana."""
+    asked = {"refId": "A", "datasource": {"uid": uid}, **query}
+    pane = {"datasource": uid, "queries": [asked], "range": {"from": start, "to": end}}
+    text = quote(json.dumps({"seawall": pane}, separators=(",", ":")), safe="")
+    # Grafana fills in its variables before the address is decoded.
+    return "/explore?schemaVersion=1&panes=" + re.sub(r"%24%7B(\w+(?:\.\w+)?)%7D", r"${\1}", text)
+
+
 def dashboard_url(grafana: str | None, portal: str, service: str, panel: str | None = None) -> str:
-    """Return the dashboard's address: Grafana's where the catalog names one, else the portal's page of *service*."""
+    """Return the address of the dashboard of *service*, or of its *panel*.
+
+    It is Grafana's where the catalog names one, else that of the portal's page.
+    """
     if grafana:
-        return f"{grafana.rstrip('/')}/d/{dashboard_uid(service)}"
+        view = f"?viewPanel={panel_number(panel)}" if panel else ""
+        return f"{grafana.rstrip('/')}/d/{dashboard_uid(service)}{view}"
     anchor = f"#{quote(panel)}" if panel else ""
     return f"{portal.rstrip('/')}{SERVICES_PATH}/{quote(service)}{anchor}"
