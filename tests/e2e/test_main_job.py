@@ -15,12 +15,33 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import panels
 import pytest
 from servers import free_port
 
 ROOT = Path(__file__).parents[2]
 PORTS = {name: free_port() for name in ("prometheus", "alertmanager", "exporter", "portal")}
 MOVED = {usual: free_port() for usual in ("8001", "8002", "9464", "9465", "9466", "9467")} | {"9879": PORTS["exporter"]}
+# What a panel shows only where there is some of it, by its title and legend: none of it is wrong without.
+MAY_BE_EMPTY = {
+    ("Events a second, against last week", "a week ago"): "the shop is a few minutes old",
+    ("Error budget remaining", "{{slo}}"): "it is recorded every ten minutes, and the shop is younger",
+    ("Days of history", "{{slo}}"): "it is recorded every ten minutes, and the shop is younger",
+    ("Failed requests a second by route", "{{http_route}} {{http_response_status_code}}"): "until something fails",
+    ("Requests turned away", "429"): "the shop turns nobody away",
+    ("Requests turned away", "503"): "the shop turns nobody away",
+    ("Certificate", "{{instance}}"): "the shop is asked without TLS",
+    ("TLS and IP", "{{version}}"): "the shop is asked without TLS",
+    ("DNS", "answered"): "the shop is asked over HTTP",
+    ("DNS", "records"): "the shop is asked over HTTP",
+    ("Outcome", "{{instance}}, other content"): "the catalog expects no content",
+    ("Why probes fail", "{{reason}}"): "while they succeed",
+    ("Collectors that fail", "{{collector}}"): "while none does",
+    ("Configuration and catalog", "collector {{source}}"): "without collectors of one's own",
+    ("Configuration and catalog", "text files"): "without text files",
+    ("Configuration and catalog", "watch"): "where no seawall watch runs",
+    ("Configuration and catalog", "web configuration"): "without one",
+}
 PORTAL = f"http://localhost:{PORTS['portal']}"
 
 
@@ -121,6 +142,17 @@ def test_a_fault_pages_the_inbox(stack: Path) -> None:
     assert all(f">{part}<" in runbook for part in ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation"))
     assert "<svg" in runbook
     assert "slo:burn_rate:ratio{" in runbook.replace("&#34;", '"').replace("&quot;", '"')
+
+
+@pytest.mark.e2e
+def test_every_panel_of_the_shop_has_data(stack: Path) -> None:
+    """The real Prometheus answers each query of the dashboards, and takes those of their annotations."""
+    url = f"http://localhost:{PORTS['prometheus']}"
+
+    assert set() == panels.empty(stack / "build", url, MAY_BE_EMPTY, 180)
+    marked = {(service, name) for service, name, expr in panels.annotations(stack / "build") if panels.ask(url, expr)}
+
+    assert {("storefront", "Starts"), ("checkout", "Starts"), ("mailer", "Starts")} <= marked
 
 
 @pytest.mark.e2e
