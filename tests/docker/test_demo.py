@@ -70,6 +70,9 @@ def test_every_container_is_hardened(services: dict[str, Any]) -> None:
         assert 0 < int(each["mem_limit"]) <= 512 * 2**20, name
         assert each["pids_limit"], name
         assert "privileged" not in each, name
+    assert all(services[name]["init"] for name in SHOP), (
+        "one that handles no signal would be killed at the end of its time"
+    )
     roots = {name for name, each in services.items() if str(each.get("user", "")).startswith("0")}
     assert roots == ONCE
     assert {"none"} == {services[name]["network_mode"] for name in ONCE}
