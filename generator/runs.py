@@ -16,6 +16,8 @@ from typing import Final, TypeVar
 
 from seawall.catalog import Duration, SeawallError
 
+from .memory import TOOL, at_once
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -84,7 +86,7 @@ class Runs:
 
     def each(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
         """Yield what *work* makes of each of *jobs*, several at once; an error or a signal stops what still runs."""
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(max_workers=at_once()) as pool:
             try:
                 for future in [pool.submit(work, job) for job in jobs]:
                     yield _result(future)
@@ -105,7 +107,7 @@ class Runs:
                 raise RunError("was stopped")
             process = subprocess.Popen(
                 command,
-                env={"GOGC": _COLLECT, **os.environ, "TMPDIR": str(self._folder)},
+                env={"GOGC": _COLLECT, "GOMEMLIMIT": TOOL, **os.environ, "TMPDIR": str(self._folder)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 stdin=subprocess.DEVNULL,
