@@ -23,8 +23,8 @@ PATCHED = {
     "first": "from gevent import monkey; monkey.patch_all()\nimport seawall.auto\n",
     "late": "import seawall.auto\nfrom gevent import monkey; monkey.patch_all()\n",
 }
-TELLS = """
-import logging, gevent, time
+TOLD = """
+import logging, time
 from opentelemetry import metrics, trace
 orders = metrics.get_meter("shop").create_counter("orders.placed")
 logging.getLogger("shop").addHandler(logging.NullHandler())
@@ -35,9 +35,8 @@ def tell(number):
         time.sleep(0.005)
         logging.getLogger("shop").error("sent %d", number)
         orders.add(1)
-
-gevent.joinall([gevent.spawn(tell, number) for number in range(5)])
 """
+TELLS = f"{TOLD}\nimport gevent\ngevent.joinall([gevent.spawn(tell, number) for number in range(5)])\n"
 
 
 @pytest.fixture(scope="module", params=[(order, library) for library in LIBRARIES for order in ORDERS], ids=" ".join)
@@ -102,6 +101,26 @@ def test_requests_go_on_while_scrapers_say_nothing(green: Application) -> None:
 def test_what_greenlets_tell_is_pushed(collector: Collector, order: str) -> None:
     """All signals, once each, by threads that are none of gevent's; and gevent has nothing to warn of."""
     done = run_python(PATCHED[order] + TELLS, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert [f"sent {number}" for number in range(5)] == sorted(collector.messages())
+    assert 5 == len(collector.spans())
+    assert 5 == collector.metrics()["orders.placed"].sum.data_points[0].as_int
+
+
+def test_what_eventlets_greenlets_tell_is_pushed(collector: Collector) -> None:
+    """As gevent's is."""
+    code = f"""
+import eventlet
+eventlet.monkey_patch()
+import seawall.auto
+{TOLD}
+pile = eventlet.GreenPool()
+for number in range(5):
+    pile.spawn(tell, number)
+pile.waitall()
+"""
+    done = run_python(code, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "PYTHONWARNINGS": "ignore"})
 
     assert (0, "") == (done.returncode, done.stderr)
     assert [f"sent {number}" for number in range(5)] == sorted(collector.messages())
