@@ -12,6 +12,8 @@ from servers import Scrape, StartExporter, eventually
 
 HEADERS: Final = {"X-Prometheus-Scrape-Timeout-Seconds": "1.5"}
 """Of a scrape whose probe has a second."""
+PASSWORD: Final = "hunter2-and-more"
+"""What must be seen nowhere."""
 
 
 def hang_up(_client: socket.socket, _stop: Event) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hostile import HEADERS, drip, hang_up, is_down, web
+from hostile import HEADERS, PASSWORD, drip, hang_up, is_down, web
 from mongodb import primary, serving_recorded, standalone
 from outside import Behaviour, hang
 from scrapes import value, values
@@ -14,8 +14,6 @@ from servers import StartExporter, eventually
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.mongodb import connect
-
-from .test_postgres_hostile import PASSWORD
 
 
 @pytest.mark.parametrize("behaviour", [hang, drip, web, hang_up])

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Final
 
 import pytest
-from hostile import dripping, hang_up, is_down, web
+from hostile import PASSWORD, dripping, hang_up, is_down, web
 from outside import Behaviour, hang, tcp
 from scrapes import value
 from servers import RunningExporter, StartExporter, eventually, free_port
@@ -15,7 +15,6 @@ from servers import RunningExporter, StartExporter, eventually, free_port
 from seawall.exporters.mysql import QUERIES
 from seawall.exporters.mysql_query import Server
 
-PASSWORD: Final = "hunter2-and-more"
 OK: Final = b"\0\0\0\x02\0\0\0"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hostile import PASSWORD
 from mysql import RIGHTS, MysqlServer, StartMysql
 from outside import authority
 from scrapes import folded, queries, value
@@ -19,7 +20,7 @@ from seawall.exporters.mysql import QUERIES, connect
 from seawall.exporters.mysql_query import LIMIT
 from seawall.exporters.mysql_statements import SESSIONS
 
-from .test_mysql_hostile import PASSWORD, guarded
+from .test_mysql_hostile import guarded
 
 pytestmark = pytest.mark.e2e
 

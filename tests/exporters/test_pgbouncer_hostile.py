@@ -6,30 +6,19 @@ import struct
 from threading import Event
 
 import pytest
-from hostile import hang_up, is_down, web
-from outside import Behaviour, hang, tcp
+from hostile import PASSWORD, is_down
+from outside import Behaviour, tcp
+from postgres_wire import BEHAVIOURS, message, refuse_tls, tattle
 from scrapes import value
 from servers import StartExporter
 
 from seawall.exporters.kinds import Target
 from seawall.exporters.pgbouncer import connect
 
-from .test_postgres_hostile import (
-    PASSWORD,
-    drip,
-    drip_later,
-    garble_later,
-    hang_later,
-    message,
-    refuse_tls,
-    say_nothing,
-    tattle,
-)
-
 READY = message(b"Z", b"I")
 
 
-@pytest.mark.parametrize("behaviour", [hang, drip, web, hang_up, hang_later, drip_later, garble_later, say_nothing])
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
     """While it still hangs, and no thread is left behind."""
     is_down(start_exporter, "pgbouncer://somebody@127.0.0.1:{port}", behaviour, "pgbouncer_up")

@@ -1,16 +1,14 @@
 """PostgreSQL servers that hang, lie, refuse, forbid and are far too large: each probe ends in time and tells no secret."""
 
 import logging
-import socket
-import struct
 from collections.abc import Iterator
-from threading import Event
 
 import psycopg
 import pytest
-from hostile import hang_up, is_down, web
-from outside import Behaviour, hang, tcp
+from hostile import PASSWORD, is_down
+from outside import Behaviour, tcp
 from postgres import PostgresServer, StartPostgres
+from postgres_wire import BEHAVIOURS, tattle
 from scrapes import folded, queries, value
 from servers import RunningExporter, StartExporter, free_port
 
@@ -18,76 +16,9 @@ from seawall.exporters.postgres import QUERIES
 from seawall.exporters.postgres_query import LIMIT
 
 HEADERS = {"X-Prometheus-Scrape-Timeout-Seconds": "2.5"}  # a deadline of two seconds
-PASSWORD = "hunter2-and-more"
 
 
-def message(kind: bytes, body: bytes) -> bytes:
-    """Return a message of the protocol."""
-    return kind + struct.pack("!i", len(body) + 4) + body
-
-
-def refuse_tls(client: socket.socket) -> None:
-    """Read what a client begins with, and go on without TLS."""
-    client.recv(8)
-    client.sendall(b"N")
-    client.recv(1000)
-
-
-def let_in(client: socket.socket) -> None:
-    """Do as a server does until the first question."""
-    refuse_tls(client)
-    client.sendall(message(b"R", struct.pack("!i", 0)))
-    for name, told in ((b"server_version", b"15.1"), (b"client_encoding", b"UTF8")):
-        client.sendall(message(b"S", name + b"\0" + told + b"\0"))
-    client.sendall(message(b"Z", b"I"))
-    client.recv(5000)
-
-
-def drip(client: socket.socket, stop: Event) -> None:
-    """Begin to let the client in, a byte at a time, and never end."""
-    refuse_tls(client)
-    client.sendall(b"S" + struct.pack("!i", 30_000))
-    while not stop.wait(0.1):
-        client.sendall(b"x")
-
-
-def hang_later(client: socket.socket, stop: Event) -> None:
-    """Let the client in, and answer no question."""
-    let_in(client)
-    stop.wait(30)
-
-
-def drip_later(client: socket.socket, stop: Event) -> None:
-    """Let the client in, and answer its question a byte at a time."""
-    let_in(client)
-    client.sendall(b"D" + struct.pack("!i", 30_000))
-    while not stop.wait(0.1):
-        client.sendall(b"x")
-
-
-def garble_later(client: socket.socket, stop: Event) -> None:
-    """Let the client in, and answer what is no message."""
-    let_in(client)
-    client.sendall(b"\xff\xff\xff\xff\xff\xff\xff\xff" * 20)
-
-
-def say_nothing(client: socket.socket, stop: Event) -> None:
-    """Let the client in, and answer its question with the end of no command at all."""
-    let_in(client)
-    client.sendall(message(b"I", b"") + message(b"Z", b"I"))
-    stop.wait(30)
-
-
-def tattle(client: socket.socket, stop: Event) -> None:
-    """Ask for the password in clear, and refuse it in an error that repeats it."""
-    refuse_tls(client)
-    client.sendall(message(b"R", struct.pack("!i", 3)))
-    said = client.recv(1000)[5:-1]
-    text = b'SFATAL\0C28P01\0Mpassword "' + said + b'" is wrong for user "somebody"\0\0'
-    client.sendall(message(b"E", text))
-
-
-@pytest.mark.parametrize("behaviour", [hang, drip, web, hang_up, hang_later, drip_later, garble_later, say_nothing])
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExporter, behaviour: Behaviour) -> None:
     """While it still hangs, and no thread is left behind."""
     is_down(start_exporter, "postgresql://somebody@127.0.0.1:{port}", behaviour, "pg_up")

@@ -11,6 +11,7 @@ from servers import StartExporter, StartRedis
 
 from seawall.exporters import inventory
 from seawall.exporters.commands import exporter
+from seawall.exporters.kinds import kinds
 from seawall.exporters.reference import table, with_tables
 
 PAGE = Path(__file__).parents[2] / "docs/reference/exporter.md"
@@ -25,6 +26,12 @@ def test_the_tables_are_what_the_collectors_declare() -> None:
 def test_every_kind_has_its_table() -> None:
     """A new collector is not forgotten."""
     assert set(inventory()) == set(re.findall(r"<!-- metrics of ([\w-]+) -->", PAGE.read_text()))
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in kinds().items() if kind.connect and name != "probe"])
+def test_the_rights_that_a_kind_needs_have_their_section(kind: str) -> None:
+    """What a probe asks from outside, anybody may."""
+    assert 1 == len(re.findall(rf"^## Rights of an? {kind}( \w+)?$", PAGE.read_text(), re.MULTILINE))
 
 
 def test_a_row_holds_everything_that_is_declared() -> None:
