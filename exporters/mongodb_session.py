@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import BadUrlError, MissingPackageError
+from .errors import BadUrlError, ConnectError, MissingPackageError
 from .refusals import Refusals
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+_SHARE: Final = 0.9
+"""Of the time that a probe has: what pymongo says of a server that it does not reach is told before it is cut off."""
+_STEP: Final = 0.5  # seconds: as seldom pymongo looks whether the time for that is up
 _HEARTBEAT: Final = 60_000  # milliseconds: pymongo's own look at the server, beside the probes
 _FAREWELL: Final = 0.05  # seconds: at the end pymongo tells the server which sessions are over
 Document = Mapping[str, Any]
@@ -28,7 +31,10 @@ class Session:
 
         def must(self, command: str) -> Document:
             """Return the answer to *command*, which everybody may ask."""
-            return self._kept.command("admin", {command: 1})
+            import pymongo
+
+            with pymongo.timeout(self._kept.reach):
+                return self._kept.command("admin", {command: 1})
 
         def __call__(
             self, command: str, value: Any = 1, further: Document | None = None, *, database: str = "admin"
@@ -66,15 +72,22 @@ class Session:
 
     def __init__(self, client: "MongoClient[dict[str, Any]]", timeout: float, where: str) -> None:
         self.client, self._timeout, self.refusals = client, timeout, Refusals(where)
+        self.reach = max(_SHARE * timeout - _STEP, timeout / 2)
+        """Seconds in which the server is reached and says what it is."""
 
     @contextmanager
     def asking(self) -> Iterator["Session.Asking"]:
-        """Bound whatever is asked in the block by one deadline."""
+        """Bound whatever is asked in the block by one deadline. Raise ConnectError where nobody answers."""
         import pymongo
+        from pymongo.errors import ServerSelectionTimeoutError
 
         ask = Session.Asking(self)
-        with pymongo.timeout(self._timeout):
-            yield ask
+        try:
+            with pymongo.timeout(self._timeout):
+                yield ask
+        except ServerSelectionTimeoutError as error:  # what follows differs each time
+            said = str(error).partition(", Timeout: ")[0].partition(" (configured timeouts: ")[0]
+            raise ConnectError(f"the server is not reached: {said}") from None
         self.refusals.answered(*(query for query, answered in ask.told.items() if answered))
 
     def command(self, database: str, command: Document) -> Document:

@@ -22,6 +22,19 @@ def test_a_hostile_server_is_down_within_the_deadline(start_exporter: StartExpor
     is_down(start_exporter, "mongodb://127.0.0.1:{port}", behaviour, "mongodb_up")
 
 
+def test_why_a_server_is_not_reached_is_told_once(
+    start_exporter: StartExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not that the time was up, which says nothing; and in the same words each time, or each probe would log them."""
+    exporter = start_exporter({"orders": "mongodb://127.0.0.1:1"})
+    for _ in range(2):
+        scrape = exporter.scrape("/probe?service=orders", {"X-Prometheus-Scrape-Timeout-Seconds": "4"})
+        assert 0 == value(scrape, "mongodb_up")
+    said = [each for each in caplog.messages if each.startswith("probe of orders failed: ")]
+    reason = "the server is not reached: 127.0.0.1:1: [Errno 111] Connection refused"
+    assert [f"probe of orders failed: {reason}"] == said
+
+
 def test_a_server_that_answers_and_then_hangs_is_down_in_time(start_exporter: StartExporter) -> None:
     """Its first answers come; the deadline is of all of them together."""
     with serving_recorded(standalone()) as server:
