@@ -1,23 +1,25 @@
 """Long expressions are broken into lines and mean what they meant."""
 
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import promql_parser
 import pytest
-import yaml
 
 from seawall.generator.pretty import pretty
+from seawall.generator.rule_files import read
 
 ROOT = Path(__file__).parents[2]
 PROMTOOL = ROOT / ".cache/newer/root/usr/bin/promtool"
 
 
+@cache
 def expressions() -> list[str]:
     """Return each expression of the shop's rules once."""
     files = sorted((ROOT / "examples/shop/rendered/prometheus/rules").glob("*.yml"))
-    groups: list[dict[str, Any]] = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    groups: list[dict[str, Any]] = [group for file in files for group in read(file)["groups"]]
     return sorted({rule["expr"] for group in groups for rule in group["rules"]})
 
 
