@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from scenarios import AVAILABILITY, catalog, loaded, packs
 from strategies import as_yaml, valid_catalogs
 
-from seawall.catalog import Service
-from seawall.generator import render, validate
+from seawall.catalog import CatalogError, Service
+from seawall.generator import iterate
+from seawall.generator.rule_files import SAFE_LOADER
 from seawall.generator.slis import bucket_matcher
 from seawall.generator.slo_chain import BADNESS
 from seawall.generator.slo_rules import Signature, shared_files, signature
@@ -27,7 +28,7 @@ def _writers(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
         rule
         for path, content in files.items()
         if path.startswith("prometheus/rules/")
-        for group in yaml.safe_load(content)["groups"]
+        for group in yaml.load(content, Loader=SAFE_LOADER)["groups"]
         for rule in group["rules"]
     ]
     served: dict[tuple[str, str], list[str]] = {}
@@ -50,9 +51,10 @@ def _writers(files: Mapping[str, bytes]) -> list[tuple[str, str]]:
 def test_every_slo_has_one_writer(raw: dict[str, Any], tmp_path: Path) -> None:
     """Two rules that record one series are an error in Prometheus; none at all is an SLO without data."""
     found = loaded(as_yaml(raw), tmp_path)
-    if any(problem.severity == "error" for problem in validate(found, packs())):
+    try:  # all of it is rendered in test_any_catalog.py
+        files = {each.path: each.content for each in iterate(found, packs(), only=frozenset({"rules"}))}
+    except CatalogError:
         return
-    files = {each.path: each.content for each in render(found, packs())}
     expected = [(name, key) for name, service in found.services.items() for key in service.slos]
     assert sorted(expected) == sorted(_writers(files))
 
