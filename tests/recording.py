@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import yaml
 from servers import answers, eventually, free_port, get, process
 from traffic import Samples
 
 from seawall.catalog import Duration
+from seawall.generator.rule_files import read
 
 START: Final = 20_000 * 86_400  # what the tests count their seconds from: a whole day, so that hours are whole too
 HOLDS: Final = "test:alert:holds"
@@ -147,7 +147,7 @@ def _rules(rendered: Path) -> list[Rule]:
     return [
         _rule(int(Duration.parse(group["interval"]).seconds), rule)
         for file in sorted((rendered / "prometheus/rules").glob("*.yml"))
-        for group in yaml.safe_load(file.read_text())["groups"]
+        for group in read(file)["groups"]
         for rule in group["rules"]
         if rule.get("alert", "Slo").startswith("Slo")
     ]

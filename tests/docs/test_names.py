@@ -14,6 +14,7 @@ from seawall.catalog import PAIRS, Catalog, Duration, load
 from seawall.generator import PARTS, load_packs, render
 from seawall.generator import slo as arithmetic
 from seawall.generator.packs import _ALERT_KEYS, _PANEL_KEYS, _SCENARIO_KEYS
+from seawall.generator.rule_files import SAFE_LOADER
 from seawall.generator.slo_facts import BurnFacts, SloFacts
 from seawall.generator.text import environment
 from seawall.generator.variables import variables
@@ -75,7 +76,7 @@ def test_every_recorded_series_that_is_public_stands_on_the_page(shop: Catalog) 
         rule["record"]
         for artifact in render(confident(shop), PACKS)
         if artifact.path.startswith(conventions.RULES_DIR)
-        for group in yaml.safe_load(artifact.content)["groups"]
+        for group in yaml.load(artifact.content, Loader=SAFE_LOADER)["groups"]
         for rule in group["rules"]
         if "record" in rule
     }

@@ -18,6 +18,7 @@ from strategies import as_yaml, durations, valid_catalogs
 from seawall.catalog import Catalog, Duration
 from seawall.generator import render, validate
 from seawall.generator.packs import AlertTemplate
+from seawall.generator.rule_files import read
 from seawall.generator.writer import write
 
 MANY = int(os.environ.get("SEAWALL_EXAMPLES", "0"))
@@ -105,7 +106,7 @@ def test_the_proofs_of_any_catalog_hold(raw: dict[str, Any], data: st.DataObject
         service = catalog.services.get(file.name.partition(".")[0])
         if service is None:
             continue
-        whole = yaml.safe_load(file.read_text())
+        whole = read(file)
         whole["rule_files"] = [str(file.parent / each) for each in whole["rule_files"]]
         if not MANY:  # those of the alerts that the catalog changes, and two more
             changed = [test for test in whole["tests"] if any(name in test["name"] for name in service.alerts)]

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from scenarios import played, rendered
 
+from seawall.generator.rule_files import read
+
 CATALOG: Final = """
 seawall: 1
 teams: {a: {}}
@@ -76,12 +78,12 @@ def test_a_proof_notices_each_condition_and_each_number_of_a_burn_alert(
     """Pages and tickets: a factor, the budget or the floor a quarter lower or higher, of one window alone too."""
     folder = rendered(CATALOG, tmp_path)
     file = (folder / "prometheus/rules/shop.yml").resolve()
-    rules = yaml.safe_load(file.read_text())
+    rules = read(file)
     changes = with_changes(rules)
     rewrite(file, rules)
     files = [each.resolve() for each in sorted((folder / "prometheus/tests").glob("shop.slos*.yml"))]
     for each in files:
-        tests = yaml.safe_load(each.read_text())
+        tests = read(each)
         asked_of_each(tests, changes)
         rewrite(each, tests)
     promtool = tools["installed"]("promtool")

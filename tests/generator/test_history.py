@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 from scenarios import rendered, said
 
 from seawall.generator.fixtures import history_series, values
+from seawall.generator.rule_files import read
 
 SEL = 'job="shop",slo="availability"'
 # A weight as the rules have it, and one that is broken; what the proofs then say of the pairs that a page or ticket waits for.
@@ -83,6 +83,6 @@ def test_a_campaign_is_an_eighth_of_the_month() -> None:
 
 def test_every_proof_with_a_month_is_in_a_file_of_its_own_pace(folder: Path) -> None:
     """Evaluations five minutes apart: a month and an hour take seconds."""
-    content = yaml.safe_load((folder / "prometheus/tests/shop.slos.5m.yml").read_text())
+    content = read(folder / "prometheus/tests/shop.slos.5m.yml")
     assert "5m" == content["evaluation_interval"]
     assert {"10s", "1m"} == {test["interval"] for test in content["tests"]}

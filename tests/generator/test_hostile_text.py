@@ -18,6 +18,7 @@ from strategies import HOSTILE, as_yaml, texts
 
 from seawall.catalog import Catalog
 from seawall.generator import render, view
+from seawall.generator.rule_files import read
 from seawall.generator.text import promql_string
 
 TAME = "word"
@@ -132,7 +133,7 @@ def test_the_tools_accept_what_it_renders_to(text: str, tool: Callable[[str], st
     assert "" == said(tool("promtool"), "check", "config", str(folder / "prometheus/prometheus.yml"))
     assert "" == said(tool("amtool"), "check-config", str(folder / "alertmanager/alertmanager.yml"))
     file = (folder / "prometheus/tests/shop.slos.yml").resolve()
-    whole = yaml.safe_load(file.read_text())
+    whole = read(file)
     whole["rule_files"] = [str(file.parent / each) for each in whole["rule_files"]]
     whole["tests"] = [test for test in whole["tests"] if "SloErrorBudgetBurn" in test["name"]]
     (tmp_path / "chosen.yml").write_text(yaml.safe_dump(whole, allow_unicode=True))

@@ -9,6 +9,7 @@ import yaml
 from scenarios import said
 
 from seawall.generator.lean import lean
+from seawall.generator.rule_files import read
 
 RULES: dict[str, Any] = {
     "groups": [
@@ -52,7 +53,7 @@ def written(folder: Path, *tests: Mapping[str, Any], rules: Mapping[str, Any] = 
 
 def kept(file: Path) -> set[str]:
     """Return the rules that the tests in *file* are played with: each name with the label that tells it apart."""
-    groups = yaml.safe_load((file.parent / "rules.yml").read_text())["groups"]
+    groups = read(file.parent / "rules.yml")["groups"]
     every = [rule for group in groups for rule in group["rules"]]
     assert not any("annotations" in rule for rule in every)
     return {" ".join([rule.get("alert") or rule["record"], *rule.get("labels", {}).values()]) for rule in every}
@@ -121,10 +122,8 @@ def test_tests_with_the_same_rules_are_one_file_and_the_order_of_groups_stays(tm
     """Of the groups that are left."""
     quick, slow = asked('alertname="Quick"'), asked('alertname="Slow",slo="x"')
     tests = written(tmp_path, quick, slow, quick)
-    tests.write_text(
-        yaml.safe_dump(yaml.safe_load(tests.read_text()) | {"group_eval_order": ["alerts", "none", "recorded"]})
-    )
-    files = [yaml.safe_load(each.read_text()) for each in lean(tests, tmp_path / "played")]
+    tests.write_text(yaml.safe_dump(read(tests) | {"group_eval_order": ["alerts", "none", "recorded"]}))
+    files = [read(each) for each in lean(tests, tmp_path / "played")]
 
     assert [[quick, quick], [slow]] == [each["tests"] for each in files]
     assert [["alerts", "recorded"]] * 2 == [each["group_eval_order"] for each in files]

@@ -12,6 +12,7 @@ from scenarios import played, rendered
 from seawall.catalog import Catalog, Service, Slo, Team
 from seawall.generator import load_packs, render
 from seawall.generator.proofs import reads_recorded
+from seawall.generator.rule_files import SAFE_LOADER, read
 
 PACKS = load_packs()
 SLO = Slo(sli="availability", objective=99.9, window="30d")
@@ -22,7 +23,7 @@ def proofs(*slos: str) -> dict[str, Any]:
     service = Service(name="shop", kind="http", team="a", dialect="otel", slos=dict.fromkeys(slos, SLO))
     catalog = Catalog(seawall=1, teams={"a": Team()}, services={"shop": service})
     found = {each.path.removeprefix("prometheus/tests/"): each.content for each in render(catalog, PACKS)}
-    return {path: yaml.safe_load(content) for path, content in found.items() if path.startswith("shop.")}
+    return {path: yaml.load(content, Loader=SAFE_LOADER) for path, content in found.items() if path.startswith("shop.")}
 
 
 def names(file: Any) -> str:
@@ -92,7 +93,7 @@ def test_promql_that_answers_without_any_input_is_proven_too(
     of = {each: f"sum(rate({each}[{{{{window}}}}])) or vector(0)" for each in ("bad", "total")}
     cache = {"kind": "redis", "team": "a", "url": "redis://c:1", "slos": {"x": value, "y": {"objective": 99, **of}}}
     folder = rendered(json.dumps({"seawall": 1, "teams": {"a": {}}, "services": {"cache": cache}}), tmp_path)
-    given = yaml.safe_load((folder / "prometheus/rules/cache.given.yml").read_text())
+    given = read(folder / "prometheus/rules/cache.given.yml")
     tests = sorted((folder / "prometheus/tests").glob("cache*.yml"))
     assert {"x", "y"} == {rule["labels"]["slo"] for group in given["groups"] for rule in group["rules"]}
     assert not any("given" in test.read_text() for test in tests)

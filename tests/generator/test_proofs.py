@@ -22,6 +22,7 @@ from seawall.generator.merging import merged
 from seawall.generator.naming import selector
 from seawall.generator.patterns import example_of, matches
 from seawall.generator.proofs import matched
+from seawall.generator.rule_files import read
 
 OTEL = packs().dialects["http", "otel"]
 numbers = st.floats(-1e12, 1e12).map(lambda value: float(f"{value:.9g}"))
@@ -257,7 +258,7 @@ def test_an_alert_whose_threshold_was_moved_is_spared_while_all_is_well(tmp_path
     cache = {"kind": "redis", "team": "a", "url": "redis://c:1", "alerts": {"RedisMemoryNearLimit": {"above": 0.3}}}
     folder = rendered(json.dumps({"seawall": 1, "teams": {"a": {}}, "services": {"cache": cache}}), tmp_path)
     files = (folder / "prometheus/tests").glob("cache*.yml")
-    tests = [test for each in files for test in yaml.safe_load(each.read_text())["tests"]]
+    tests = [test for each in files for test in read(each)["tests"]]
     expressions = [each["expr"] for test in tests for each in test["promql_expr_test"]]
     [well] = [expression for expression in expressions if "alertname!~" in expression]
     assert 'alertname!~"Watchdog|RedisMemoryNearLimit"' in well
@@ -303,7 +304,7 @@ def test_a_proof_notices_a_rule_that_is_broken(
     raw = json.dumps({"seawall": 1, "teams": {"a": {}}, "services": {"shop": shop}})
     folder = rendered(raw, tmp_path)
     file = (folder / "prometheus/rules/shop.yml").resolve()
-    rules = yaml.safe_load(file.read_text())
+    rules = read(file)
     for group in rules["groups"]:
         for rule in group["rules"]:
             if "alert" in rule:

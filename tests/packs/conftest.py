@@ -23,6 +23,7 @@ from servers import Exposed, promtool, start_exporter, start_redis
 
 from seawall.catalog import load
 from seawall.generator import load_packs, render
+from seawall.generator.rule_files import SAFE_LOADER
 
 from .kafka_names import kafka_by_kafka_exporter, kafka_by_seawall
 from .postgres_names import cluster, postgres_by_postgres_exporter, postgres_by_seawall
@@ -135,7 +136,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     for artifact in render(load(path), load_packs()):
         text, kind = artifact.content.decode(), _kind(artifact.path)
         if "/rules/" in artifact.path:
-            for rule in (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]):
+            for rule in (rule for group in yaml.load(text, Loader=SAFE_LOADER)["groups"] for rule in group["rules"]):
                 uses.setdefault(kind, []).append(_rule(artifact.path, rule))
                 if "record" in rule:
                     recorded[rule["record"]] = frozenset({"job", "slo", *rule.get("labels", {})})
