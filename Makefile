@@ -33,7 +33,8 @@ status: .venv/.stack ## Show what runs
 
 test: .venv/.test ## Install what the tests need, and run them all
 	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-jvm cassandra .cache && tools/fetch-jvm kafka .cache
-	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder  # the longest, which mostly waits, begins early
+	@$(BIN)/python -m compileall -q catalog exporters generator instrumentation portal stack seawall  # the commands that tests start read it, also where PYTHONDONTWRITEBYTECODE is set
+	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder  # tests/lanes.py says which worker runs what
 
 coverage: .venv/.test ## Run the tests and list the lines that none of them runs
 	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-jvm cassandra .cache && tools/fetch-jvm kafka .cache
