@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from scenarios import rendered, said
+from scenarios import played, rendered
 
 from seawall.generator.fixtures import history_series, values
 from seawall.generator.rule_files import read
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def proofs(folder: Path, tool: Callable[[str], str]) -> str:
     """Return what promtool says of the proofs that have a month behind them."""
-    return said(tool("promtool"), "test", "rules", str(folder / "prometheus/tests/shop.slos.5m.yml"))
+    return played(tool("promtool"), folder / "prometheus/tests/shop.slos.5m.yml", folder.parent)
 
 
 @pytest.mark.parametrize("version", ["installed", "newer"])
