@@ -37,10 +37,14 @@ def ask(prometheus: str, expr: str) -> list[Any]:
 
 
 def empty(
-    build: Path, prometheus: str, may_be: Collection[tuple[str, str]], seconds: float
+    build: Path, prometheus: str, may_be: Collection[tuple[str, str]], not_here: Collection[str], seconds: float
 ) -> set[tuple[str, str, str]]:
-    """Return the service, title and legend of each query that nothing answers within *seconds*, but those that *may_be*."""
-    left = {each for each in targets(build) if each[1:3] not in may_be}
+    """Return the service, title and legend of each query that nothing answers within *seconds*.
+
+    Those are left out whose title and legend *may_be* so, and those that ask for what is *not_here*.
+    """
+    asked = {each for each in targets(build) if not any(part in each[3] for part in not_here)}
+    left = {each for each in asked if each[1:3] not in may_be}
     end = time.monotonic() + seconds
     while left := {each for each in left if not ask(prometheus, each[3])}:
         if time.monotonic() > end:
