@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pika
 import psycopg
 import pytest
 from applications import Application
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.e2e
 
 __all__ = ["start_rabbitmq"]
 DEMO = Path(__file__).parents[2] / "compose/demo"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 JSON = {"Content-Type": "application/json"}
 
 
@@ -125,9 +127,9 @@ def heal(shop: Shop) -> Iterator[Callable[[], None]]:
     healed()
 
 
-def order(storefront: Application) -> int:
+def order(storefront: Application, **headers: str) -> int:
     """Order a product; return the status."""
-    return storefront.request("/orders", "POST", JSON, json.dumps({"product": 1}).encode())[0]
+    return storefront.request("/orders", "POST", {**JSON, **headers}, json.dumps({"product": 1}).encode())[0]
 
 
 def outbox(shop: Shop) -> int:
@@ -267,7 +269,7 @@ def test_connections_leak_until_healed(shop: Shop, stores: Stores, heal: Callabl
 def test_a_stopped_mailer_leaves_its_queue_without_consumers(
     shop: Shop, stores: Stores, heal: Callable[[], None]
 ) -> None:
-    """What is ordered meanwhile waits in RabbitMQ, and is sent afterwards."""
+    """What is ordered meanwhile waits in RabbitMQ, on its disk, with the trace of its order, and is sent afterwards."""
 
     def queue() -> list[str]:
         return stores.rabbitmq.ctl("list_queues", "--no-table-headers", "consumers", "messages_ready").split()
@@ -276,10 +278,22 @@ def test_a_stopped_mailer_leaves_its_queue_without_consumers(
     faults.switch(shop.faults, "consumers")
     eventually(lambda: queue()[0] == "0", 60, every=1)
     sent = outbox(shop)
-    assert [201, 201] == [order(shop["storefront"]) for _ in range(2)]
+    assert [201, 201] == [order(shop["storefront"], traceparent=f"00-{TRACE}-b7ad6b7169203331-01") for _ in range(2)]
     eventually(lambda: queue() == ["0", "2"], 60, every=1)
+    found = first_waiting(stores)
+    assert (2, TRACE) == (found.delivery_mode, found.headers["traceparent"].split("-")[1])
     heal()
     eventually(lambda: outbox(shop) >= sent + 2 and queue() == ["2", "0"], 60, every=1)
+
+
+def first_waiting(stores: Stores) -> pika.BasicProperties:
+    """Return the properties of the first mail that waits, and leave it where it is."""
+    who = pika.PlainCredentials("shop", (stores.secrets / "broker-shop").read_text())
+    where = pika.ConnectionParameters("127.0.0.1", stores.rabbitmq.amqp, credentials=who)
+    with pika.BlockingConnection(where) as connection, connection.channel() as channel:
+        method, properties, _ = channel.basic_get("order-mails")
+        channel.basic_nack(method.delivery_tag)
+    return properties
 
 
 def test_scattered_pages_fill_redis_and_find_nothing(shop: Shop, stores: Stores, heal: Callable[[], None]) -> None:
