@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from seawall.catalog import Catalog, CatalogError, Instead, Problem, files_of
+
+_MOST_ROUNDS: Final = 100
+"""Times that a catalog is read with ever more of its files held back: a file each that needs one of those before."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,11 @@ def held_back(path: Path, good: Path, read: Callable[[Instead], Catalog]) -> Hel
 
     *read* is given what to read in place of the catalog's files, and raises CatalogError. The last good ones lie in
     *good* as they lay in *path*; a file that has none there is left out. Raise what *read* found at first where the
-    rest is no catalog either: it is one file, or nothing of it is whole.
+    rest is no catalog either: it is one file, nothing of it is whole, or too much of it needs what is broken.
     """
     problems: dict[Path, tuple[Problem, ...]] = {}
     first: CatalogError | None = None
-    while True:
+    for _ in range(_MOST_ROUNDS):
         instead = {file: _copy(good / file.relative_to(path)) for file in problems}
         try:
             catalog = read(instead)
@@ -39,6 +43,8 @@ def held_back(path: Path, good: Path, read: Callable[[Instead], Catalog]) -> Hel
         if first and not catalog.services:
             raise first from None
         return Held(catalog, instead, problems)
+    assert first is not None
+    raise first
 
 
 def _copy(file: Path) -> bytes | None:

@@ -153,6 +153,22 @@ def test_what_refers_to_a_file_that_is_left_out_goes_with_it(place: Place) -> No
     assert {"web", "db"} == place.services
 
 
+def test_a_long_chain_of_files_that_need_each_other_is_not_followed_for_hours(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is found out in a round of its own; after so many the last good set serves on."""
+    monkeypatch.setattr("seawall.stack.held_back._MOST_ROUNDS", 4)
+    place.write("z0.yaml", BROKEN[0])
+    for number in range(1, 5):
+        needs = "missing" if number == 1 else f"s-{number - 1}"
+        text = HOST.replace("NAME", f"s-{number}").replace("}}", f", depends_on: [{needs}]}}}}")
+        place.write(f"z{number}.yaml", text)
+    found = place.settle()
+    assert (True, False, ()) == (found.serves, found.has_changed, found.held_back)
+    assert found.problems[0].startswith(f"{place.catalog / 'z0.yaml'}:")
+    assert {"web", "db"} == place.services
+
+
 def test_a_start_with_a_broken_file_serves_the_last_good_one(place: Place) -> None:
     """Another process, and another change beside it."""
     place.write("web.yaml", BROKEN[0])
