@@ -8,12 +8,25 @@ FROM ${PROMETHEUS_IMAGE} AS prometheus
 
 FROM ${ALERTMANAGER_IMAGE} AS alertmanager
 
-FROM ${PYTHON_IMAGE} AS installed
+# What Seawall needs, in a layer of its own: it changes seldom, and takes the most of a build's time.
+FROM ${PYTHON_IMAGE} AS needed
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1
 WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+RUN python -m venv /opt/seawall && mkdir seawall && touch seawall/__init__.py \
+    && /opt/seawall/bin/python -m pip install '.[stack,otlp]'
+
+FROM needed AS installed
 COPY . .
-RUN python -m venv /opt/seawall \
-    && /opt/seawall/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check '.[stack,otlp]' \
-    && /opt/seawall/bin/python -m pip uninstall --quiet --yes pip
+RUN /opt/seawall/bin/python -m pip install --no-deps --force-reinstall . \
+    && /opt/seawall/bin/python -m pip uninstall --yes pip
+
+# A bill of the Python packages, made on demand: docker compose --profile sbom run --rm sbom
+FROM installed AS sbom
+RUN python -m venv /opt/sbom && /opt/sbom/bin/python -m pip install cyclonedx-bom \
+    && /opt/sbom/bin/cyclonedx-py environment --output-file /sbom.cdx.json /opt/seawall/bin/python
+USER 65532:65532
+ENTRYPOINT ["cat", "/sbom.cdx.json"]
 
 FROM ${PYTHON_IMAGE} AS seawall
 LABEL org.opencontainers.image.title="Seawall" org.opencontainers.image.licenses="Apache-2.0"
@@ -22,19 +35,19 @@ COPY --from=alertmanager /bin/amtool /usr/local/bin/
 COPY compose/seawall/ /usr/local/bin/
 COPY --from=installed /opt/seawall /opt/seawall
 # Named volumes take their owner from these folders when they are made.
-RUN mkdir -p /build /inbox /credentials /var/cache/seawall \
-    && chown 65532:65532 /build /inbox /credentials /var/cache/seawall
+RUN for folder in /build /collector /credentials /edge /inbox /var/cache/seawall /victoria; do \
+        mkdir -p "$folder" && chown 65532:65532 "$folder"; \
+    done
 ENV PATH=/opt/seawall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["seawall"]
 
-FROM ${PYTHON_IMAGE} AS shop-installed
-WORKDIR /src
+FROM needed AS shop-installed
+RUN /opt/seawall/bin/python -m pip install '.[shop]'
 COPY . .
-RUN python -m venv /opt/seawall \
-    && /opt/seawall/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check '.[stack,otlp,shop]' \
-    && /opt/seawall/bin/python -m pip uninstall --quiet --yes pip
+RUN /opt/seawall/bin/python -m pip install --no-deps --force-reinstall . \
+    && /opt/seawall/bin/python -m pip uninstall --yes pip
 
 # The example shop of the profile demo.
 FROM seawall AS shop

@@ -1,6 +1,6 @@
 # The words of this project; CI speaks the same ones. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down status test coverage check docs golden bench clean
+.PHONY: help up down status test coverage check docs golden pin bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -54,6 +54,9 @@ golden: .venv/.stack ## Render the examples' committed output and the generated 
 	@$(BIN)/python tools/alert_pages.py && $(BIN)/python tools/command_page.py && $(BIN)/python tools/lint_page.py
 	@tools/install-test-servers && $(BIN)/python tools/blind_spots_page.py
 	@$(BIN)/python -m seawall.exporters.reference docs/reference/exporter.md
+
+pin: ## Add to every image's tag the digest that its registry gives
+	@tools/pin-images
 
 bench: .venv/.test ## Measure
 	@for bench in tools/bench_*.py; do $(BIN)/python $$bench || exit 1; done

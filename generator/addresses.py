@@ -14,7 +14,7 @@ class Addresses:
 
     *watch*, *grafana* and *collector*, of which that is where it tells its own metrics, are None where they do not run.
     *exporter_client* is what Prometheus presents to the exporter: its
-    ``scheme``, ``basic_auth`` and ``tls_config``.
+    ``scheme``, ``basic_auth`` and ``tls_config``. *remote_write* is the URL of a storage that gets all samples, if any.
     """
 
     prometheus: str = f"localhost:{conventions.PROMETHEUS_PORT}"
@@ -25,6 +25,7 @@ class Addresses:
     grafana: str | None = field(default=None, kw_only=True)
     collector: str | None = field(default=None, kw_only=True)
     exporter_client: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    remote_write: str | None = field(default=None, kw_only=True)
 
     @property
     def exporter_url(self) -> str:

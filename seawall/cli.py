@@ -22,7 +22,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "schema": ("seawall.catalog.commands:schema", "Print the catalog's JSON Schema, for editors."),
     },
     "Stack": {
-        "up": ("seawall.stack.commands:up", "Start the stack as local processes."),
+        "up": ("seawall.stack.commands:up", "Start the stack: containers, or local processes."),
         "status": ("seawall.stack.commands:status", "Show what runs, and whether it is healthy."),
         "logs": ("seawall.stack.commands:logs", "Show the log of a process."),
         "demo": ("seawall.stack.commands:demo", "Switch a fault of the running example on, or heal them."),

@@ -14,6 +14,7 @@ from seawall.conventions import INBOX_PATH
 from . import faults, lifecycle
 from .components import parse_ports
 from .display import progress, table
+from .docker_commands import choose, containers_down, containers_logs, containers_status, containers_up
 from .layout import Layout
 from .logfile import follow, tail
 from .naming import find_log
@@ -24,6 +25,8 @@ from .up import up as start
 
 EXIT_UNHEALTHY: Final = 1
 EXIT_NOT_RUNNING: Final = 3
+_STARTING: Final = 90.0  # seconds that processes may take to become healthy
+_PULLING: Final = 600.0  # seconds that containers may take, their images pulled and built
 
 _state = click.option(
     "--state",
@@ -39,6 +42,7 @@ _state = click.option(
 _UP = """\b
 Examples:
   seawall up catalog.yaml
+  seawall up catalog.d --docker
   seawall up examples/shop/catalog.yaml --processes examples/shop/processes.yaml
   seawall up --port prometheus=19090
 
@@ -55,27 +59,40 @@ running) or after Ctrl-C, 2 for a wrong option.
 @click.option("--no-check", is_flag=True, help="Start without checking what was rendered.")
 @click.option("--reload", is_flag=True, help="Render a changed catalog into the running stack.")
 @click.option(
+    "--docker/--no-docker", "docker", default=None,
+    help="Run containers, or local processes. By default containers where a Docker engine answers, Seawall is a clone "
+    "and nothing is asked for that only processes do: --processes, --templates, --no-check.",
+)  # fmt: skip
+@click.option(
     "--wait",
     "seconds",
     type=click.FloatRange(min=1),
-    default=90.0,
-    show_default=True,
+    default=None,
+    show_default="90, of containers 600",
     help="Seconds until everything must be healthy.",
 )
 @_state
 def up(
     catalog: Path, processes: Path | None, ports: tuple[str, ...], templates: Path | None,
-    no_check: bool, reload: bool, seconds: float, folder: Path,
+    no_check: bool, reload: bool, docker: bool | None, seconds: float | None, folder: Path,
 ) -> None:  # fmt: skip
-    """Start Prometheus, Alertmanager, the exporter and the portal for CATALOG (default: catalog.yaml)."""
+    """Start Prometheus, Alertmanager, the exporter and the portal for CATALOG (default: catalog.yaml).
+
+    As containers there are Grafana and the OpenTelemetry Collector too, and the stack follows the catalog by itself.
+    """
+    layout = Layout.at(folder)
+    local = {"--processes": processes, "--templates": templates, "--no-check": no_check}
+    if engine := choose(docker, [option for option, given in local.items() if given], layout, _tell):
+        containers_up(engine, catalog, parse_ports(ports), seconds or _PULLING, layout)
+        return
     request = Request(
         source=Source(catalog, templates),
-        layout=Layout.at(folder),
+        layout=layout,
         processes=processes,
         ports=parse_ports(ports),
         check=not no_check,
         reload=reload,
-        seconds=seconds,
+        seconds=seconds or _STARTING,
     )
     with progress(sys.stderr.isatty()) as watch:
         outcome = start(request, os.environ, _tell, watch)
@@ -108,6 +125,9 @@ def down(folder: Path) -> None:
     if not layout.is_ours:
         click.echo(f"No stack is running in {layout.root}.")
         return
+    if containers_down(layout):
+        click.echo("The stack is down; its volumes stay.")
+        return
     with lifecycle.locked(layout, _tell):
         was = lifecycle.running(layout)
         with progress(sys.stderr.isatty(), before=was) as watch:
@@ -134,6 +154,8 @@ Exit codes: 0 when everything is healthy, 1 when something is not, 3 when no sta
 def status(ctx: click.Context, as_json: bool, folder: Path) -> None:
     """Show every process: its state, health, uptime, restarts, address and log."""
     layout = Layout.at(folder)
+    if (well := containers_status(layout, as_json)) is not None:
+        ctx.exit(0 if well else EXIT_UNHEALTHY)
     state = lifecycle.running(layout)
     if as_json:
         click.echo(json.dumps(_as_json(state), indent=1))
@@ -172,6 +194,8 @@ Exit codes: 0, 1 where there is no such log, 2 for a wrong option.
 def logs(name: str, lines: int, follows: bool, folder: Path) -> None:
     """Show the end of the log of the process NAME; ``supervisor`` is the stack's own."""
     layout = Layout.at(folder)
+    if containers_logs(layout, name, lines, follows):
+        return
     path = find_log(layout, name)
     end = path.stat().st_size
     for line in tail(path, lines, end):

@@ -141,7 +141,7 @@ class Follower:
 def _consequence(look: Look) -> str:
     if look.held_back:
         return f"held back, all else serves: {', '.join(look.held_back)}"
-    return "the last good set serves on" if look.serves else "nothing serves yet: mend the catalog"
+    return "the last good set serves on" if look.serves else "nothing serves yet: mend what is said above"
 
 
 def _read(path: Path, instead: Instead, packs: Packs, today: date) -> Catalog:

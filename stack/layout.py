@@ -66,6 +66,11 @@ class Layout:
         return self.root / "state.json"
 
     @property
+    def docker(self) -> Path:
+        """How the containers of this stack are reached, where it is run by Docker."""
+        return self.root / "docker.json"
+
+    @property
     def lock(self) -> Path:
         """Held by whoever starts, reloads or stops the stack."""
         return self.root / "lock"

@@ -46,6 +46,10 @@ Exit codes: 0 after it was asked to stop, with --once where OUT serves the catal
 @click.option("--reload", "urls", multiple=True, metavar="URL", help="POST here when a new set serves; repeatable.")
 @address_option
 @click.option(
+    "--remote-write", "storage", metavar="URL", envvar="SEAWALL_REMOTE_WRITE", show_envvar=True,
+    help="Where Prometheus sends every sample too, but those that rules make.",
+)  # fmt: skip
+@click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
     default=2.0,
@@ -59,7 +63,7 @@ Exit codes: 0 after it was asked to stop, with --once where OUT serves the catal
 @ends_tidily
 def watch(
     catalog: Path, out: Path, templates: Path | None, once: bool, urls: tuple[str, ...], addresses: dict[str, Any],
-    interval: float, listen: str, no_check: bool,
+    storage: str | None, interval: float, listen: str, no_check: bool,
 ) -> None:  # fmt: skip
     """Keep OUT what CATALOG renders to: on every change render, check, and only then let the new set serve.
 
@@ -67,12 +71,14 @@ def watch(
     last good set serves on. OUT/catalog is the catalog that serves, for the exporter and the portal.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for url in urls:
+    for option, url in (*(("--reload", url) for url in urls), *([("--remote-write", storage)] if storage else [])):
         if not _is_address(url):
             said = "write an http:// or https:// address such as http://prometheus:9090/-/reload"
-            raise click.BadParameter(said, param_hint="--reload")  # which may hold a password, and is not shown
+            raise click.BadParameter(said, param_hint=option)  # which may hold a password, and is not shown
     tools = None if no_check else _tools()
-    follower = Follower(Source(catalog, templates), out, replace(Addresses(), **addresses), tools, _tell)
+    follower = Follower(
+        Source(catalog, templates), out, replace(Addresses(), **addresses, remote_write=storage or None), tools, _tell
+    )
     status, reloads = WatchStatus(), Reloads(urls)
     if once:
         look = follower.look(date.today())

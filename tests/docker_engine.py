@@ -16,8 +16,16 @@ from servers import eventually, free_port, get
 ROOT: Final = Path(__file__).parents[1]
 COMPOSE: Final = Path(sys.executable).with_name("docker-compose")
 # Of the core: what can be had here. Grafana cannot, so it is never started.
-CORE: Final = ("prometheus", "alertmanager", "exporter", "portal", "watch")
-PUBLISHED: Final = ("prometheus", "alertmanager", "portal")
+CORE: Final = ("prometheus", "alertmanager", "exporter", "portal", "watch", "collector")
+PUBLISHED: Final = {
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager",),
+    "portal": ("portal",),
+    "collector": ("otlp_grpc", "otlp_http"),
+    "shop-front": ("shop",),
+    "victoriametrics": ("victoriametrics",),
+    "edge": ("edge_http", "edge_https"),
+}
 
 
 def missing() -> str:
@@ -51,10 +59,23 @@ def engine(folder: Path) -> Iterator[dict[str, str]]:
         daemon = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             eventually(lambda: _succeeds(["docker", "info"], environment), 60, every=0.2)
+            _sweep(environment)
             yield environment
+            _sweep(environment)
         finally:
             daemon.terminate()
             daemon.wait(60)
+
+
+def _sweep(environment: Mapping[str, str]) -> None:
+    """Remove what tests that were killed left in this engine, which is the tests' own."""
+    for listed, removed in (("ps --all --quiet", "rm --force"), ("volume ls --quiet", "volume rm --force")):
+        found = subprocess.run(
+            ["docker", *listed.split()], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        if found:
+            subprocess.run(["docker", *removed.split(), *found], env=environment, capture_output=True, check=True)
+    subprocess.run(["docker", "network", "prune", "--force"], env=environment, capture_output=True, check=True)
 
 
 def _succeeds(command: list[str], environment: Mapping[str, str]) -> bool:
@@ -68,7 +89,9 @@ class Stack:
     environment: dict[str, str]
     catalog: Path
     name: str
-    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in PUBLISHED})
+    ports: dict[str, int] = field(
+        default_factory=lambda: {name: free_port() for names in PUBLISHED.values() for name in names}
+    )
 
     def compose(
         self, *words: str, check: bool = True, seconds: float = 240, **more: str

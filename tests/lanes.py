@@ -17,8 +17,15 @@ COMPUTES: Final = (
 """Where tests compute; the others have servers, and mostly wait for them."""
 
 
+ONE: Final = ("tests/docker/",)
+"""Whose files are one unit: they share an engine, which is a worker's."""
+
+
 class Lanes(LoadScopeScheduling):
     """Files of tests as units, of which every second worker takes those first that compute, the others those that wait."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in ONE if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         self.workqueue.move_to_end(picked(node.gateway.id, self.workqueue), last=False)

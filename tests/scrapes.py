@@ -26,11 +26,6 @@ def queries(scrape: Scrape) -> dict[str, float]:
     return values(scrape, "seawall_probe_query_success", "query")
 
 
-def refused(scrape: Scrape) -> set[str]:
-    """Return which had none."""
-    return {query for query, answered in queries(scrape).items() if not answered}
-
-
 def folded(scrape: Scrape) -> dict[str, float]:
     """Return of how many rows each query told together."""
     return values(scrape, "seawall_probe_query_folded_rows", "query")

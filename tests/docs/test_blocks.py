@@ -33,6 +33,10 @@ def is_catalog(block: Block) -> bool:
     return block.language == "yaml" and "part of" not in block.marks and not block.marks.get("file", "").endswith(".j2")
 
 
+# A reader may have no Docker: what is shown here are local processes, whatever runs on this machine.
+WITHOUT_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A reader's: the virtual environment first on PATH, a home of its own, and no port in common with anybody."""
@@ -40,7 +44,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "home"
     home.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEAWALL_", "OTEL_"))}
-    return {**kept, "PATH": path, "HOME": str(home), "NO_COLOR": "1", "OTEL_EXPORTER_PROMETHEUS_PORT": "0"}
+    return {
+        **kept,
+        "PATH": path,
+        "HOME": str(home),
+        "NO_COLOR": "1",
+        "OTEL_EXPORTER_PROMETHEUS_PORT": "0",
+        **WITHOUT_ENGINE,
+    }
 
 
 def test_every_block_says_its_language() -> None:

@@ -11,8 +11,8 @@ import pytest
 from hostile import PASSWORD
 from mysql import RIGHTS, MysqlServer, StartMysql
 from outside import authority
-from scrapes import folded, queries, refused, value
-from servers import RunningExporter, StartExporter, eventually
+from scrapes import folded, queries, value
+from servers import RunningExporter, Scrape, StartExporter, eventually
 
 from seawall.exporters.errors import ConnectError
 from seawall.exporters.kinds import Target
@@ -72,6 +72,11 @@ def real(start_mysql: StartMysql, trusted: Path) -> MysqlServer:
 def exporter(start_exporter: StartExporter, real: MysqlServer) -> RunningExporter:
     """Return the exporter of one server, for each of its users."""
     return start_exporter({who: real.url_of(who) for who in ("monitor", "poor", "half")})
+
+
+def refused(scrape: Scrape) -> set[str]:
+    """Return the queries without an answer."""
+    return {name for name, success in queries(scrape).items() if not success}
 
 
 def test_a_wrong_password_is_down_and_says_so(

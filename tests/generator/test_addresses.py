@@ -1,5 +1,6 @@
 """Where the parts of the stack answer: each that runs is a job of Prometheus', and the rest is not there."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from pipeline import SHOP, catalog_of, run, served
 
 from seawall.catalog import CatalogError
 from seawall.conventions import PROMETHEUS_CONFIG, RESERVED_NAMES, STACK_PARTS
+from seawall.generator import Addresses
+from seawall.generator.prometheus import prometheus_config
 
 
 def jobs(folder: Path, *options: str) -> dict[str, Any]:
@@ -58,3 +61,35 @@ def test_a_service_may_not_be_named_as_a_job_of_the_stack(name: str, tmp_path: P
     """Prometheus refuses two jobs of one name, and their series would mix."""
     with pytest.raises(CatalogError, match="this name is reserved for the stack itself"):
         catalog_of(tmp_path, SHOP.replace("checkout:", f"{name}:", 1))
+
+
+def test_a_second_storage_gets_every_sample_but_those_that_rules_make(tmp_path: Path) -> None:
+    """Who evaluates the same rules there writes these himself."""
+    url = "http://victoriametrics:8428/api/v1/write"
+    [storage] = prometheus_config(catalog_of(tmp_path, SHOP), Addresses(remote_write=url))["remote_write"]
+    [dropped] = storage["write_relabel_configs"]
+
+    assert (url, "drop", ["__name__"]) == (storage["url"], dropped["action"], dropped["source_labels"])
+    names = (
+        "slo:good:rate5m",
+        "ALERTS",
+        "ALERTS_FOR_STATE",
+        "up",
+        "ALERTS_TOTAL",
+        "http_server_request_duration_seconds_count",
+    )
+    assert list(names[:3]) == [name for name in names if re.fullmatch(dropped["regex"], name)]
+
+
+def test_without_one_nothing_is_sent(tmp_path: Path) -> None:
+    """Prometheus would keep what it cannot send, and fill its disk."""
+    assert "remote_write" not in prometheus_config(catalog_of(tmp_path, SHOP), Addresses())
+
+
+def test_a_storage_that_is_no_address_is_told(tmp_path: Path) -> None:
+    (tmp_path / "catalog.yaml").write_text(SHOP)
+    words = ("watch", tmp_path / "catalog.yaml", "--out", tmp_path / "out", "--once", "--no-check")
+    done = run(*words, "--remote-write", "victoriametrics:8428")
+
+    assert 2 == done.exit_code
+    assert "Invalid value for --remote-write: write an http:// or https:// address" in done.stderr

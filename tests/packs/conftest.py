@@ -104,7 +104,6 @@ services:
   shards-mongodb: {kind: shards, team: ops, members: [mongodb-probed, mongodb-scraped]}
   probe-of-all: {kind: probe, team: ops, url: "https://j"}
 """
-_NAMED: Final = re.compile(rf"[/-]({'|'.join(sorted(load_packs().kinds, key=len, reverse=True))})[-.]")
 _FENCE: Final = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LEGEND: Final = re.compile(r"{{ *(\w+) *}}")
 _LABEL: Final = re.compile(r"\$labels\.(\w+)")
@@ -150,8 +149,32 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
 
 def _kind(path: str) -> str:
     """Return the kind that the services of CATALOG are named after."""
-    found = _NAMED.search(path)
-    return found[1] if found else "seawall"
+    return next(
+        (
+            word
+            for word in (
+                "celery",
+                "shards",
+                "http-cache",
+                "http",
+                "worker",
+                "host",
+                "redis",
+                "postgres",
+                "memcached",
+                "mongodb",
+                "mysql",
+                "pgbouncer",
+                "pool",
+                "rabbitmq",
+                "kafka",
+                "cassandra",
+                "probe",
+            )
+            if f"{word}" in path
+        ),
+        "seawall",
+    )
 
 
 def _rule(path: str, rule: dict[str, Any]) -> Use:

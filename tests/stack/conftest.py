@@ -50,6 +50,14 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _without_engine() -> Iterator[None]:
+    """These tests are of local processes, though this machine may run Docker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        yield
+
+
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     """A state folder, made."""

@@ -91,9 +91,10 @@ def get(url: str) -> tuple[int, str]:
 
 
 def gauges(address: str) -> dict[str, float]:
-    """Return the gauges of a watch by the last words of their names."""
+    """Return a watch's own gauges, those of its process aside, by the last words of their names."""
     families = text_string_to_metric_families(get(f"http://{address}/metrics")[1])
-    return {family.name.removeprefix("seawall_watch_"): family.samples[0].value for family in families}
+    own = {family.name.partition("seawall_watch_")[2]: family.samples[0].value for family in families}
+    return {name: value for name, value in own.items() if name}
 
 
 def test_a_watch_tells_how_it_is(catalog: Path) -> None:
