@@ -34,11 +34,11 @@ status: .venv/.stack ## Show what runs
 test: .venv/.test ## Install what the tests need, and run them all
 	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-jvm cassandra .cache && tools/fetch-jvm kafka .cache
 	@$(BIN)/python -m compileall -q catalog exporters generator instrumentation portal stack seawall  # the commands that tests start read it, also where PYTHONDONTWRITEBYTECODE is set
-	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder  # tests/lanes.py says which worker runs what
+	@$(BIN)/python -m pytest -q -n 4 --dist loadscope --no-loadscope-reorder  # two that compute, two that wait: tests/lanes.py says which worker runs what
 
 coverage: .venv/.test ## Run the tests and list the lines that none of them runs
 	@tools/install-test-servers && tools/fetch-newer .cache/newer && tools/fetch-jvm cassandra .cache && tools/fetch-jvm kafka .cache
-	@$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
+	@$(BIN)/python -m pytest -q -n 4 --dist loadscope --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered
 
 check: .venv/.test ## Lint, types, import rules, and the examples' own proofs
 	@tools/install-test-servers

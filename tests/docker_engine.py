@@ -17,6 +17,8 @@ ROOT: Final = Path(__file__).parents[1]
 COMPOSE: Final = Path(sys.executable).with_name("docker-compose")
 # Of the core: what can be had here. Grafana cannot, so it is never started.
 CORE: Final = ("prometheus", "alertmanager", "exporter", "portal", "watch", "collector")
+PROOFS: Final = "seawall-tested-proofs"
+FILES: Final = (ROOT / "compose.yaml", ROOT / "tests" / "docker" / "proofs.yaml")
 PUBLISHED: Final = {
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
@@ -60,6 +62,7 @@ def engine(folder: Path) -> Iterator[dict[str, str]]:
         try:
             eventually(lambda: _succeeds(["docker", "info"], environment), 60, every=0.2)
             _sweep(environment)
+            _proofs(environment)
             yield environment
             _sweep(environment)
         finally:
@@ -73,9 +76,15 @@ def _sweep(environment: Mapping[str, str]) -> None:
         found = subprocess.run(
             ["docker", *listed.split()], env=environment, capture_output=True, text=True, check=True
         ).stdout.split()
+        found = [each for each in found if each != PROOFS]
         if found:
             subprocess.run(["docker", *removed.split(), *found], env=environment, capture_output=True, check=True)
     subprocess.run(["docker", "network", "prune", "--force"], env=environment, capture_output=True, check=True)
+
+
+def _proofs(environment: Mapping[str, str]) -> None:
+    """Make the volume that every stack keeps its proofs in; Seawall's user writes there."""
+    subprocess.run(["docker", "volume", "create", PROOFS], env=environment, capture_output=True, check=True)
 
 
 def _succeeds(command: list[str], environment: Mapping[str, str]) -> bool:
@@ -99,7 +108,8 @@ class Stack:
         """Run Compose; where it must succeed, its output is in the error."""
         chosen = {f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
         environment = {**self.environment, "SEAWALL_CATALOG": str(self.catalog), **chosen, **more}
-        command = [str(COMPOSE), "--project-name", self.name, "--ansi", "never", *words]
+        layered = [word for file in FILES for word in ("--file", str(file))]
+        command = [str(COMPOSE), *layered, "--project-name", self.name, "--ansi", "never", *words]
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
         )

@@ -22,7 +22,7 @@ def fresh(client: dict[str, str], image: str) -> Iterator[Stack]:
 
 def said(stack: Stack, *files: Path) -> str:
     """Return what Compose, and then the log of the rendering, say of a start that fails."""
-    layered = [word for file in (ROOT / "compose.yaml", *files) for word in ("--file", str(file))]
+    layered = [word for file in files for word in ("--file", str(file))]
     done = stack.compose(*layered, "up", "--no-build", "--detach", "--wait", "alertmanager", check=False)
     assert done.returncode != 0
     return done.stdout + done.stderr + stack.compose(*layered, "logs", "render", check=False).stdout
@@ -38,7 +38,7 @@ def test_a_broken_catalog_with_nothing_before_it_is_told_with_its_place(fresh: S
     (tmp_path / "mine.yaml").write_text("seawall: 1\nservices: {checkout: {kind: htp, team: shop}}\n")
     told = said(Stack(fresh.environment, tmp_path, fresh.name))
     assert "/catalog/mine.yaml:2:" in told
-    assert "did you mean" in told
+    assert "htp" in told
     assert "nothing serves yet" in told
 
 

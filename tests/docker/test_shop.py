@@ -16,7 +16,6 @@ SCRAPED = {
     "storefront",
     "checkout",
     "mailer",
-    "load",
     "shop-db",
     "shop-cache",
     "shop-broker",

@@ -158,7 +158,7 @@ def test_a_start_with_a_broken_catalog_serves_the_last_good_set(stack: Stack) ->
         stack.compose("down", "--timeout", "20")
         stack.up()
         eventually(lambda: before == rule_names(stack), 60)
-        eventually(lambda: bool(stack.query('ALERTS{alertname="SeawallCatalogBroken"}')), 120, every=0.5)
+        eventually(lambda: bool(stack.query("seawall_watch_catalog_success == 0")), 60, every=0.5)
     finally:
         file.write_text(good)
 
