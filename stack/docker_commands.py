@@ -20,12 +20,18 @@ def choose(
 ) -> Engine | None:
     """Return the engine to run the stack on, or None for local processes.
 
-    *wanted* is what the user said; *only_local* are the given options that containers cannot follow.
+    *wanted* is what the user said; *only_local* are the given options that containers cannot follow. Raise DockerError
+    where the stack of *layout* runs the other way.
     """
-    if wanted is False or (wanted is None and (only_local or lifecycle.running(layout) or not _is_installed())):
+    is_local = lifecycle.running(layout) is not None
+    if wanted is False or (wanted is None and (only_local or is_local or not _is_installed())):
+        if Project.started(layout):
+            raise DockerError(f"the stack of {layout.root} is containers; take it down first, with: seawall down")
         return None
     if only_local:
         raise DockerError(f"{only_local[0]} is of local processes alone; leave it out, or use --no-docker")
+    if is_local:
+        raise DockerError(f"the stack of {layout.root} is local processes; take it down first, with: seawall down")
     try:
         engine = find_engine(os.environ)
     except DockerError as error:

@@ -157,6 +157,13 @@ def test_what_only_processes_can_do_decides_and_contradicts(
     assert [] == told
 
 
+def test_a_stack_of_containers_is_not_started_as_processes_beside_them(layout: Layout, tmp_path: Path) -> None:
+    """One state folder has one stack: `down`, `status` and `logs` would ask the other."""
+    Project.of(Engine(("docker", "compose")), tmp_path, {}, {}).note(layout)
+    with pytest.raises(DockerError, match=r"is containers; take it down first, with: seawall down"):
+        choose(False, [], layout, lambda _: None)
+
+
 def test_where_docker_is_not_installed_nobody_is_told_of_it(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
