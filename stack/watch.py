@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from seawall.catalog import SeawallError, host_and_port
-from seawall.conventions import WATCH_PORT
+from seawall.conventions import FOLLOWED, WATCH_PORT
 from seawall.generator import Addresses, ends_tidily, find_tools
 from seawall.generator.address_option import address_option
 
@@ -24,7 +25,9 @@ from .reloads import Reloads
 from .rendering import Source
 from .watch_server import WatchStatus, serving
 
+_log: Final = logging.getLogger(__name__)
 _TOOLS: Final = ("promtool", "amtool")
+_CLOCKS_DIFFER: Final = 60.0  # seconds; less is what a clock is corrected by
 _EPILOG: Final = """\b
 Examples:
   seawall watch catalog.yaml --out build
@@ -79,6 +82,11 @@ def watch(
     follower = Follower(
         Source(catalog, templates), out, replace(Addresses(), **addresses, remote_write=storage or None), tools, _tell
     )
+    if behind := seconds_behind(out / FOLLOWED, time.time()):
+        _log.warning(
+            "the clock stands %.0f s before what was written here last: set it, as with timedatectl set-ntp true; "
+            "until it is past that, Prometheus refuses what it scrapes", behind,
+        )  # fmt: skip
     status, reloads = WatchStatus(), Reloads(urls)
     if once:
         look = follower.look(date.today())
@@ -92,6 +100,15 @@ def watch(
         status.serves = follower.serves  # while the first look takes its time
         reloads.want()  # an earlier watch may have ended before it told them
         follow(follower, reloads, status, Event().wait, date.today, interval)
+
+
+def seconds_behind(file: Path, now: float) -> float:
+    """Return by how many seconds *now* is before *file* was written, 0 where it is not or by less than a minute."""
+    try:
+        behind = file.stat().st_mtime - now
+    except OSError:
+        return 0
+    return behind if behind >= _CLOCKS_DIFFER else 0
 
 
 def follow(

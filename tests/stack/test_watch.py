@@ -1,6 +1,7 @@
 """`seawall watch` as a process: what it answers, whom it tells, and how it ends."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from seawall.generator import Addresses, find_tool
 from seawall.stack.following import Follower
 from seawall.stack.reloads import Reloads
 from seawall.stack.rendering import Source
-from seawall.stack.watch import follow
+from seawall.stack.watch import follow, seconds_behind
 from seawall.stack.watch_server import ListenError, WatchStatus, serving
 
 TOP: Final = "seawall: 1\nteams: {ops: {}}\nservices: {NAME: {kind: host, team: ops, tier: 2, targets: ['a:1']}}\n"
@@ -224,3 +225,12 @@ def test_prometheus_evaluates_what_was_changed_without_a_restart(catalog: Path, 
         assert 128 + signal.SIGTERM == watch.returncode
         assert "the last good set serves on" in said
         assert "Traceback" not in said
+
+
+def test_a_clock_that_stands_before_what_was_written_is_told(tmp_path: Path) -> None:
+    """As after a battery's end: Prometheus would refuse what it scrapes, and nothing would say why."""
+    file = tmp_path / ".followed.json"
+    assert 0 == seconds_behind(file, 1000)
+    file.touch()
+    os.utime(file, (5000, 5000))
+    assert [4000, 60, 0, 0] == [seconds_behind(file, now) for now in (1000, 4940, 4941, 9000)]
