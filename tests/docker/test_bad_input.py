@@ -35,10 +35,9 @@ def test_a_folder_that_is_not_there_is_named(fresh: Stack) -> None:
 
 def test_a_broken_catalog_with_nothing_before_it_is_told_with_its_place(fresh: Stack, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    (tmp_path / "mine.yaml").write_text("seawall: 1\nservices: {checkout: {kind: htp, team: shop}}\n")
+    (tmp_path / "mine.yaml").write_text("seawall: 1\nservices: {checkout: {kind: http, team: shop}}\n")
     told = said(Stack(fresh.environment, tmp_path, fresh.name))
-    assert "/catalog/mine.yaml:2:" in told
-    assert "htp" in told
+    assert '/catalog/mine.yaml:2:41: service "checkout": team "shop" does not exist' in told
     assert "nothing serves yet" in told
 
 

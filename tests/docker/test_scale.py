@@ -72,5 +72,15 @@ def test_an_alert_of_both_is_one(scaled: Stack) -> None:
         found = json.loads(get(scaled.url("alertmanager", "/api/v2/alerts")))
         return [each for each in found if each["labels"]["alertname"] == "Watchdog"]
 
+    def sent() -> bool:
+        told = scaled.docker(
+            "exec", scaled.container("vmalert"), "busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8880/metrics"
+        )
+        return any(
+            float(line.split()[-1]) > 0 for line in told.splitlines() if line.startswith("vmalert_alerts_sent_total")
+        )
+
+    eventually(lambda: bool(scaled.query("prometheus_notifications_sent_total > 0")), 120, every=1)
+    eventually(sent, 120, every=1)
     eventually(lambda: watchdogs() != [], 120, every=1)
     assert 1 == len(watchdogs())
