@@ -105,9 +105,9 @@ class Project:
         try:
             read = json.loads(layout.docker.read_text(encoding="utf-8"))
             return cls(tuple(read["compose"]), dict(read["chosen"]))
-        except FileNotFoundError:
+        except OSError:  # nor is there any stack where the folder cannot be entered; who makes it says so
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             raise DockerError(f"{layout.docker} cannot be read; remove it, and start again with seawall up") from None
 
     def note(self, layout: Layout) -> None:

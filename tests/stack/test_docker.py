@@ -122,8 +122,11 @@ def test_a_note_that_cannot_be_read_is_told(layout: Layout, text: str) -> None:
         Project.started(layout)
 
 
-def test_without_a_note_the_stack_is_no_containers(layout: Layout) -> None:
+def test_without_a_note_the_stack_is_no_containers(layout: Layout, tmp_path: Path) -> None:
+    """Nor where there can be none: what makes the folder says what is wrong with it."""
+    (tmp_path / "file").touch()
     assert Project.started(layout) is None
+    assert Project.started(Layout.at(tmp_path / "file" / "below")) is None
 
 
 @pytest.mark.parametrize(
