@@ -21,7 +21,7 @@ COPY . .
 RUN /opt/seawall/bin/python -m pip install --no-deps --force-reinstall . \
     && /opt/seawall/bin/python -m pip uninstall --yes pip
 
-# A bill of the Python packages, made on demand: docker compose --profile sbom run --rm sbom
+# A bill of the Python packages, made on demand: docker compose --profile sbom build sbom
 FROM installed AS sbom
 RUN python -m venv /opt/sbom && /opt/sbom/bin/python -m pip install cyclonedx-bom \
     && /opt/sbom/bin/cyclonedx-py environment --output-file /sbom.cdx.json /opt/seawall/bin/python
