@@ -1,11 +1,12 @@
 """What is kept between probes: one thread asks it at a time, and another may end it meanwhile."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
 
-class Kept:
+class Kept(ABC):
     """Lets go of what it holds once it is closed and nobody asks any more."""
 
     def __init__(self) -> None:
@@ -31,10 +32,10 @@ class Kept:
                 if self._closed:
                     self._let_go()
 
+    @abstractmethod
     def _wake(self) -> None:
         """End what another thread waits for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _let_go(self) -> None:
         """Close what is held."""
-        raise NotImplementedError

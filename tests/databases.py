@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ def folder_of(name: str) -> Iterator[Path]:
 
 
 @dataclass
-class Database:
+class Database(ABC):
     """A server that can be stopped and started again."""
 
     port: int
@@ -71,9 +72,9 @@ class Database:
         except self.not_yet:
             return False
 
+    @abstractmethod
     def run(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run each statement by itself, as whoever may do everything; return the rows of the last one that has any."""
-        raise NotImplementedError
 
     def ask(self, query: str) -> Any:
         """Return the one value of *query*."""

