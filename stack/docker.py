@@ -21,6 +21,7 @@ _OLDEST_COMPOSE: Final = (2, 24)  # `include` with env_file, and env_file that n
 _PATIENCE: Final = 10.0  # seconds for an answer of the engine
 _FINISHED: Final = "exited"
 _COMPOSES: Final = (("docker", "compose"), ("docker-compose",))
+_CHOSEN: Final = re.compile(r"SEAWALL_CATALOG(_FILE)?|COMPOSE_(PROFILES|PROJECT_NAME)|[A-Z]+_PORT")
 
 
 class DockerError(SeawallError):
@@ -101,10 +102,16 @@ class Project:
 
     @classmethod
     def started(cls, layout: Layout) -> "Project | None":
-        """Return the project that an ``up`` with the state folder *layout* has started; None where none was."""
+        """Return the project that an ``up`` with the state folder *layout* has started; None where none was.
+
+        A folder may come from somebody else, so nothing that its note says beyond what ``up`` writes is run or set.
+        """
         try:
             read = json.loads(layout.docker.read_text(encoding="utf-8"))
-            return cls(tuple(read["compose"]), dict(read["chosen"]))
+            command, chosen = tuple(read["compose"]), dict(read["chosen"])
+            if command not in _COMPOSES or not all(_CHOSEN.fullmatch(name) for name in chosen):
+                raise ValueError
+            return cls(command, chosen)
         except OSError:  # nor is there any stack where the folder cannot be entered; who makes it says so
             return None
         except (ValueError, KeyError, TypeError):

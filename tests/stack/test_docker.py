@@ -115,7 +115,15 @@ def test_what_a_project_was_started_with_is_asked_again(layout: Layout, tmp_path
     }
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"compose": 1, "chosen": {}}'])
+FOREIGN: Final = (
+    '{"compose": ["sh", "-c", "touch /tmp/x"], "chosen": {}}',
+    '{"compose": ["docker", "compose"], "chosen": {"PATH": "/tmp"}}',
+    '{"compose": ["docker", "compose"], "chosen": {"DOCKER_HOST": "tcp://example.org"}}',
+)
+"""Notes as no `up` writes them: whoever hands over a folder must not choose what runs."""
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"compose": 1, "chosen": {}}', *FOREIGN])
 def test_a_note_that_cannot_be_read_is_told(layout: Layout, text: str) -> None:
     layout.docker.write_text(text)
     with pytest.raises(DockerError, match=r"docker\.json cannot be read; remove it"):
