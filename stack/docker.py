@@ -109,7 +109,8 @@ class Project:
         try:
             read = json.loads(layout.docker.read_text(encoding="utf-8"))
             command, chosen = tuple(read["compose"]), dict(read["chosen"])
-            if command not in _COMPOSES or not all(_CHOSEN.fullmatch(name) for name in chosen):
+            known = all(_CHOSEN.fullmatch(name) and isinstance(value, str) for name, value in chosen.items())
+            if command not in _COMPOSES or not known:
                 raise ValueError
             return cls(command, chosen)
         except OSError:  # nor is there any stack where the folder cannot be entered; who makes it says so

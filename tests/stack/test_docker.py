@@ -118,6 +118,7 @@ def test_what_a_project_was_started_with_is_asked_again(layout: Layout, tmp_path
 FOREIGN: Final = (
     '{"compose": ["sh", "-c", "touch /tmp/x"], "chosen": {}}',
     '{"compose": ["docker", "compose"], "chosen": {"PATH": "/tmp"}}',
+    '{"compose": ["docker", "compose"], "chosen": {"PORTAL_PORT": 1}}',
     '{"compose": ["docker", "compose"], "chosen": {"DOCKER_HOST": "tcp://example.org"}}',
 )
 """Notes as no `up` writes them: whoever hands over a folder must not choose what runs."""
